@@ -1,0 +1,13 @@
+//! The only way to rows: the write path, the event log and the reads, on SQLite and PostgreSQL.
+
+mod check;
+mod error;
+mod query;
+mod store;
+mod write;
+
+pub use check::CheckReport;
+pub use error::{OpenError, ReadError};
+pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort};
+pub use store::{Config, CountAudit, Snapshot, Stats, Store};
+pub use write::{Done, Expected, Idempotency, Operation, Reason, Refusal, Write, WriteError, Written};
