@@ -143,7 +143,7 @@ pub enum Reason {
     #[error("component {} is at version {}, which is not the one that was expected", .0.id, .0.version)]
     Stale(Arc<Component>),
     /// Another component has this sku.
-    #[error("another component has the sku {0:?}", .0.as_str())]
+    #[error("another component has the sku {:?}", .0.as_str())]
     SkuTaken(Sku),
     /// The patch does not fit the component as it is.
     #[error("{0}")]
