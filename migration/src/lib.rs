@@ -1,1 +1,25 @@
-//! x
+//! The history of the database schema. It knows no entity: a migration must still run when the code has
+//! moved on.
+//!
+//! Each migration is SQL that reads the same on SQLite and PostgreSQL but for a few words, which
+//! [`dialect`] names.
+
+mod dialect;
+mod m20261122_000001_components_and_events;
+mod m20261122_000002_component_count;
+
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::prelude::MigratorTrait;
+
+/// Every migration, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_components_and_events::Migration),
+            Box::new(m20261122_000002_component_count::Migration),
+        ]
+    }
+}
