@@ -86,12 +86,13 @@ CREATE INDEX event_log_by_subject ON event_log (subject, seq);
 CREATE TABLE token (
     id         {UUID}   NOT NULL PRIMARY KEY,
     name       {TEXT}   NOT NULL,
-    hash       {BYTES}  NOT NULL UNIQUE,
+    hash       {BYTES}  NOT NULL,
     created_at {BIGINT} NOT NULL,
     revoked_at {BIGINT}
 ) {STRICT};
 
 CREATE UNIQUE INDEX token_name_key ON token (name) WHERE revoked_at IS NULL;
+CREATE UNIQUE INDEX token_hash_key ON token (hash) WHERE revoked_at IS NULL;
 
 CREATE TABLE idempotency_key (
     scope       {TEXT}   NOT NULL,

@@ -1,10 +1,24 @@
 //! The only way to rows: the write path, the event log and the reads, on SQLite and PostgreSQL.
 
 mod check;
+mod count;
+mod database;
+mod entity;
 mod error;
+mod fault;
+mod idempotency;
+mod listing;
+mod log;
+mod maintenance;
+mod prepare;
 mod query;
+mod read;
 mod store;
+mod tailer;
+mod tokens;
+mod transaction;
 mod write;
+mod writer;
 
 pub use check::CheckReport;
 pub use error::{OpenError, ReadError};

@@ -94,6 +94,18 @@ pub struct Place {
     pub id: ComponentId,
 }
 
+impl Place {
+    /// Whether it can be a place in a list sorted by this column. A client may send any.
+    pub fn fits(&self, column: Column) -> bool {
+        match (&self.key, column.kind()) {
+            (Key::Integer(_), Kind::Amount | Kind::Time | Kind::Integer) => true,
+            // No column holds the NUL character, and PostgreSQL refuses to compare with it.
+            (Key::Text(text), Kind::Id | Kind::Text | Kind::Tags) => !text.contains('\0'),
+            _ => false,
+        }
+    }
+}
+
 /// A value in a sorted column.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]

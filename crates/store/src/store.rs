@@ -1,20 +1,42 @@
 //! The store: everything that can be asked about rows and events, and everything that can be done to them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use inventory_core::{Actor, Bus, Clock, Component, ComponentId, Origin, Seq, Sku, Token};
+use inventory_core::{Actor, Bus, Clock, Component, ComponentId, Origin, Seq, Sku, Token, TokenId, bus};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
-    check::CheckReport,
+    check::{self, CheckReport},
+    count,
+    database::Database,
     error::{OpenError, ReadError},
+    listing,
+    log::{Log, open_head},
+    maintenance::Maintenance,
+    prepare::Prepared,
     query::{Page, Query},
-    write::{Write, WriteError, Written},
+    read,
+    tailer::Tailer,
+    tokens::{self, TokenCache},
+    write::{Done, Operation, Reason, Write, WriteError, Written},
+    writer::{Figures, QUEUE, Request, Writer},
 };
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+    /// `sqlite:PATH` or `postgres://…`.
     pub url: String,
     /// Whether to bring the schema up to date. Otherwise an outdated schema is an error.
     pub migrate: bool,
@@ -99,124 +121,285 @@ pub struct Stats {
 /// A database of components, opened. Clones are the same store.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
 }
 
-#[expect(clippy::unimplemented, reason = "skeleton")]
+struct Inner {
+    database: Database,
+    bus: Bus,
+    origin: Origin,
+    epoch: String,
+    clock: Clock,
+    tokens: TokenCache,
+    /// Taken at the close: the writer ends when it is gone.
+    requests: Mutex<Option<mpsc::Sender<Request>>>,
+    nudge: Arc<Notify>,
+    figures: Arc<Figures>,
+    halted: Arc<AtomicBool>,
+    drift: Arc<AtomicI64>,
+    stop_maintenance: CancellationToken,
+    /// The writer, the tailer and the maintenance, in the order in which they end.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("origin", &self.inner.origin).finish_non_exhaustive()
+    }
+}
+
 impl Store {
     /// The longest name of a token, in bytes.
     pub const MAX_TOKEN_NAME_BYTES: usize = 64;
 
     /// Opens a database, brings its schema up to date, and starts the writer and the tailer.
-    pub async fn open(_config: Config) -> Result<Self, OpenError> {
-        unimplemented!()
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        let database = Database::open(&config).await?;
+        let (epoch, head) = open_head(&database).await?;
+        let log = Log { database: database.clone() };
+        let (publisher, bus) = bus(Arc::new(log.clone()), head, config.bus_capacity);
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let (committed, batches) = mpsc::unbounded_channel();
+        let inner = Inner {
+            database: database.clone(),
+            bus,
+            origin: Origin::generate(),
+            epoch,
+            clock: config.clock,
+            tokens: TokenCache::default(),
+            requests: Mutex::new(Some(requests)),
+            nudge: Arc::default(),
+            figures: Arc::default(),
+            halted: Arc::default(),
+            drift: Arc::default(),
+            stop_maintenance: CancellationToken::new(),
+            tasks: Mutex::default(),
+        };
+        let writer = Writer {
+            database: database.clone(),
+            origin: inner.origin,
+            requests: receiver,
+            committed,
+            figures: Arc::clone(&inner.figures),
+        };
+        let tailer = Tailer {
+            publisher,
+            log,
+            committed: batches,
+            nudge: Arc::clone(&inner.nudge),
+            poll: config.poll,
+            halted: Arc::clone(&inner.halted),
+        };
+        let maintenance = Maintenance {
+            database,
+            clock: inner.clock.clone(),
+            drift: Arc::clone(&inner.drift),
+            stop: inner.stop_maintenance.clone(),
+        };
+        inner.bus.register(inner.tokens.clone());
+        inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([
+            tokio::spawn(writer.run()),
+            tokio::spawn(tailer.run()),
+            tokio::spawn(maintenance.run()),
+        ]);
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Where subscribers attach.
     pub fn bus(&self) -> &Bus {
-        unimplemented!()
+        &self.inner.bus
     }
 
     /// This process, as its events name it.
     pub fn origin(&self) -> Origin {
-        unimplemented!()
+        self.inner.origin
     }
 
     /// The identity of the log: another after the database was made anew.
     pub fn epoch(&self) -> &str {
-        unimplemented!()
+        &self.inner.epoch
     }
 
     /// The clock.
     pub fn clock(&self) -> &Clock {
-        unimplemented!()
+        &self.inner.clock
     }
 
     /// One component.
-    pub async fn component(&self, _id: ComponentId) -> Result<Option<Component>, ReadError> {
-        unimplemented!()
+    pub async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
+        read::one(&self.inner.database, id).await
     }
 
     /// A page of components.
-    pub async fn components(&self, _query: &Query) -> Result<Page, ReadError> {
-        unimplemented!()
+    pub async fn components(&self, query: &Query) -> Result<Page, ReadError> {
+        listing::page(&self.inner.database, query).await
     }
 
     /// The components that have one of these skus, in no particular order.
-    pub async fn components_by_sku(&self, _skus: &[Sku]) -> Result<Vec<Component>, ReadError> {
-        unimplemented!()
+    pub async fn components_by_sku(&self, skus: &[Sku]) -> Result<Vec<Component>, ReadError> {
+        read::by_sku(&self.inner.database, skus).await
     }
 
     /// The number of components and the last event, as one moment. What other processes committed up to it
     /// is on its way to the bus when this returns.
     pub async fn snapshot(&self) -> Result<Snapshot, ReadError> {
-        unimplemented!()
+        let snapshot = count::snapshot(&self.inner.database).await?;
+        if snapshot.head > self.inner.bus.head() {
+            self.inner.nudge.notify_one();
+        }
+        Ok(snapshot)
     }
 
-    /// Carries out a write. Once this has been polled to the point where the writer has it, the write is
-    /// carried out whether or not the answer is awaited.
-    pub async fn write(&self, _write: Write) -> Result<Written, WriteError> {
-        unimplemented!()
+    /// Carries out a write. From the moment the writer has it, it is carried out whether or not the answer
+    /// is awaited.
+    pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
+        let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let requests = requests.ok_or(WriteError::Busy)?;
+        let write = Prepared::new(write, &self.inner.clock);
+        let (answer, answered) = oneshot::channel();
+        requests.send(Request { write, answer }).await.map_err(|_closed| WriteError::Busy)?;
+        drop(requests);
+        answered.await.unwrap_or(Err(WriteError::Unknown))
     }
 
     /// The token that has this secret and is not revoked.
-    pub async fn authenticate(&self, _secret: &str) -> Result<Option<Arc<Token>>, ReadError> {
-        unimplemented!()
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Arc<Token>>, ReadError> {
+        self.inner.tokens.authenticate(&self.inner.database, secret).await
     }
 
     /// Makes a token with a random secret, which is returned and kept nowhere.
-    pub async fn create_token(&self, _name: &str, _actor: Actor) -> Result<(Arc<Token>, String), WriteError> {
-        unimplemented!()
+    pub async fn create_token(&self, name: &str, actor: Actor) -> Result<(Arc<Token>, String), WriteError> {
+        let secret = tokens::generate_secret()
+            .map_err(|error| WriteError::Unavailable(format!("no randomness: {error}")))?;
+        let token = self.token_write(vec![self.create_operation(name, &secret)], actor).await?;
+        Ok((token, secret))
     }
 
     /// Makes sure that there is a token of this name with this secret, replacing another of the name.
     pub async fn ensure_token(
         &self,
-        _name: &str,
-        _secret: &str,
-        _actor: Actor,
+        name: &str,
+        secret: &str,
+        actor: Actor,
     ) -> Result<Arc<Token>, WriteError> {
-        unimplemented!()
+        loop {
+            let current = tokens::active(&self.inner.database, name)
+                .await
+                .map_err(|error| WriteError::Unavailable(error.to_string()))?;
+            let mut operations = vec![self.create_operation(name, secret)];
+            match current {
+                Some(current) if current.hash == tokens::hash(secret) => return Ok(Arc::new(current.into())),
+                Some(_) => operations.insert(0, Operation::RevokeToken { name: name.to_owned() }),
+                None => {}
+            }
+            let single = operations.len() == 1;
+            match self.token_write(operations, actor.clone()).await {
+                // Another process that starts at the same moment was faster: look again at what it made.
+                Err(WriteError::Refused(refusals))
+                    if single && self.someone_else_made(name, &refusals).await => {}
+                Err(WriteError::Refused(refusals))
+                    if refusals.iter().any(|refusal| matches!(refusal.reason, Reason::NoToken(_))) => {}
+                written => return written,
+            }
+        }
+    }
+
+    async fn someone_else_made(&self, name: &str, refusals: &[crate::Refusal]) -> bool {
+        refusals.iter().any(|refusal| matches!(refusal.reason, Reason::TokenNameTaken(_)))
+            && matches!(tokens::active(&self.inner.database, name).await, Ok(Some(_)))
     }
 
     /// Revokes the token of this name.
-    pub async fn revoke_token(&self, _name: &str, _actor: Actor) -> Result<Arc<Token>, WriteError> {
-        unimplemented!()
+    pub async fn revoke_token(&self, name: &str, actor: Actor) -> Result<Arc<Token>, WriteError> {
+        let token = self.token_write(vec![Operation::RevokeToken { name: name.to_owned() }], actor).await?;
+        // The event does the same a moment later, here and in every other process.
+        self.inner.tokens.forget(token.id);
+        Ok(token)
+    }
+
+    fn create_operation(&self, name: &str, secret: &str) -> Operation {
+        let token = Token {
+            id: TokenId(Uuid::now_v7()),
+            name: name.to_owned(),
+            created_at: self.inner.clock.now(),
+            revoked_at: None,
+        };
+        Operation::CreateToken { token, hash: tokens::hash(secret) }
+    }
+
+    async fn token_write(&self, operations: Vec<Operation>, actor: Actor) -> Result<Arc<Token>, WriteError> {
+        let written = self.write(Write::all(operations, actor)).await?;
+        match written.results.into_iter().next_back() {
+            Some(Done::TokenCreated(token) | Done::TokenRevoked(token)) => Ok(token),
+            _ => Err(WriteError::Unknown),
+        }
     }
 
     /// All tokens, also revoked ones, oldest first.
     pub async fn tokens(&self) -> Result<Vec<Token>, ReadError> {
-        unimplemented!()
+        tokens::all(&self.inner.database).await
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), ReadError> {
-        unimplemented!()
+        count::snapshot(&self.inner.database).await.map(drop)
     }
 
     /// The store in figures.
     pub fn stats(&self) -> Stats {
-        unimplemented!()
+        let Inner { database, requests, figures, halted, drift, .. } = &*self.inner;
+        let Figures { transactions, retries, done, refused, failed, events } = &**figures;
+        let requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = requests.as_ref().map_or(0, |requests| QUEUE - requests.capacity());
+        let (readers_open, readers_idle, readers_max) = database.readers();
+        Stats {
+            transactions: transactions.load(Ordering::Relaxed),
+            retries: retries.load(Ordering::Relaxed),
+            writes_done: done.load(Ordering::Relaxed),
+            writes_refused: refused.load(Ordering::Relaxed),
+            writes_failed: failed.load(Ordering::Relaxed),
+            writes_waiting: waiting as u64,
+            events_committed: events.load(Ordering::Relaxed),
+            tailer_halted: halted.load(Ordering::Relaxed),
+            count_drift: drift.load(Ordering::Relaxed),
+            readers_open,
+            readers_idle,
+            readers_max,
+        }
     }
 
     /// Compares the kept count with what is really there, at a cost that grows with the table.
     pub async fn audit_count(&self) -> Result<CountAudit, ReadError> {
-        unimplemented!()
+        let audit = count::audit(&self.inner.database).await?;
+        self.inner.drift.store(audit.drift(), Ordering::Relaxed);
+        Ok(audit)
     }
 
     /// Sets the kept count to what is really there, and returns what it was.
     pub async fn repair_count(&self) -> Result<CountAudit, ReadError> {
-        unimplemented!()
+        let audit = count::repair(&self.inner.database).await?;
+        self.inner.drift.store(0, Ordering::Relaxed);
+        Ok(audit)
     }
 
     /// Verifies every invariant of the database.
     pub async fn check(&self) -> Result<CheckReport, ReadError> {
-        unimplemented!()
+        check::check(&self.inner.database).await
     }
 
     /// Finishes the writes that wait, publishes their events, closes the bus, waits for the subscribers to
     /// finish, and closes the connections.
     pub async fn close(&self) {
-        unimplemented!()
+        // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
+        self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.inner.stop_maintenance.cancel();
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the store did not end well");
+            }
+        }
+        self.inner.bus.drained().await;
+        self.inner.database.close().await;
     }
 }

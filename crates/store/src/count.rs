@@ -1,0 +1,83 @@
+//! The number of components, as the database keeps it.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+
+use crate::{
+    database::Database,
+    error::ReadError,
+    log::unsigned,
+    store::{CountAudit, Snapshot},
+};
+
+/// The key of the advisory lock under which one process at a time sums up PostgreSQL's deltas.
+const COMPACTION_LOCK: i64 = 7_203_411;
+
+/// The kept count as an SQL expression.
+pub(crate) fn kept(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "(SELECT n FROM component_count)",
+        _ => "(SELECT coalesce(sum(n), 0)::bigint FROM component_count_delta)",
+    }
+}
+
+/// The kept count and the head of the log, as one moment: one statement sees one snapshot.
+pub(crate) async fn snapshot(database: &Database) -> Result<Snapshot, ReadError> {
+    let sql = format!("SELECT {}, (SELECT seq FROM event_head)", kept(database.backend()));
+    let row = database.reader.query_one_raw(database.statement(&sql, [])).await?;
+    let row = row.ok_or_else(|| ReadError::Corrupt("the head of the event log".to_owned()))?;
+    let components: i64 = row.try_get_by_index(0)?;
+    let head: i64 = row.try_get_by_index(1)?;
+    Ok(Snapshot { components: u64::try_from(components).unwrap_or_default(), head: unsigned(head) })
+}
+
+/// The kept count beside the real one, as one moment.
+pub(crate) async fn audit(database: &Database) -> Result<CountAudit, ReadError> {
+    let sql = format!("SELECT {}, (SELECT count(*) FROM component)", kept(database.backend()));
+    audit_of(&database.reader, database, &sql).await
+}
+
+/// Sets the kept count to the real one while nobody can insert or delete.
+pub(crate) async fn repair(database: &Database) -> Result<CountAudit, ReadError> {
+    let transaction = database.begin().await?;
+    if database.backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("LOCK TABLE component IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    let sql = format!("SELECT {}, (SELECT count(*) FROM component)", kept(database.backend()));
+    let audit = audit_of(&transaction, database, &sql).await?;
+    let repair = match database.backend() {
+        DbBackend::Sqlite => "UPDATE component_count SET n = (SELECT count(*) FROM component)",
+        _ => {
+            "DELETE FROM component_count_delta;
+             INSERT INTO component_count_delta SELECT count(*) FROM component"
+        }
+    };
+    transaction.execute_unprepared(repair).await?;
+    transaction.commit().await?;
+    Ok(audit)
+}
+
+async fn audit_of(
+    connection: &impl ConnectionTrait,
+    database: &Database,
+    sql: &str,
+) -> Result<CountAudit, ReadError> {
+    let row = connection.query_one_raw(database.statement(sql, [])).await?;
+    let row = row.ok_or_else(|| ReadError::Corrupt("the count of components".to_owned()))?;
+    Ok(CountAudit { kept: row.try_get_by_index(0)?, counted: row.try_get_by_index(1)? })
+}
+
+/// Sums up the deltas that PostgreSQL's triggers append. Nothing to do on SQLite.
+pub(crate) async fn compact(database: &Database) -> Result<(), DbErr> {
+    if database.backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    // Whoever does not get the lock leaves it to the one who has it. `> 0`, not `> 1`: one row that was
+    // deleted must come back.
+    let sql = format!(
+        "WITH l AS MATERIALIZED (SELECT pg_try_advisory_xact_lock({COMPACTION_LOCK}) AS ok),
+              d AS (DELETE FROM component_count_delta WHERE (SELECT ok FROM l) RETURNING n)
+         INSERT INTO component_count_delta SELECT sum(n) FROM d HAVING count(*) > 0"
+    );
+    database.reader.execute_unprepared(&sql).await?;
+    Ok(())
+}

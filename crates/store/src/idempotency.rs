@@ -1,0 +1,84 @@
+//! Answers that are kept under an idempotency key, in the same transaction as what they answer for.
+
+use inventory_core::micros;
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryTrait,
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
+};
+use time::OffsetDateTime;
+
+use crate::{
+    database::Database,
+    entity::idempotency_key::{ActiveModel, Column, Entity},
+    write::{Done, Idempotency, Refusal},
+};
+
+/// Whose a key is.
+pub(crate) enum Claim {
+    /// This write's: nobody used it in [`Idempotency::KEPT_FOR`].
+    New,
+    /// An earlier write's, of the same request, which came to this.
+    Used(Result<Vec<Done>, Vec<Refusal>>),
+    /// An earlier write's, of another request.
+    Reused,
+}
+
+/// Takes a key for a write. On PostgreSQL this waits for another process that is at work under the same key.
+pub(crate) async fn claim(
+    transaction: &DatabaseTransaction,
+    key: &Idempotency,
+    now: OffsetDateTime,
+) -> Result<Claim, DbErr> {
+    let row = ActiveModel {
+        scope: Set(key.scope.clone()),
+        key: Set(key.key.clone()),
+        fingerprint: Set(key.fingerprint.to_vec()),
+        outcome: Set(None),
+        created_at: Set(micros(now)),
+    };
+    // A key whose time is over is taken as if it were new.
+    let expired = OnConflict::columns([Column::Scope, Column::Key])
+        .update_columns([Column::Fingerprint, Column::Outcome, Column::CreatedAt])
+        .action_and_where(Expr::col((Entity, Column::CreatedAt)).lt(oldest(now)))
+        .to_owned();
+    let mut insert = Entity::insert(row).on_conflict(expired).into_query();
+    insert.returning(Query::returning().column(Column::CreatedAt));
+    if transaction.query_one(&insert).await?.is_some() {
+        return Ok(Claim::New);
+    }
+    let used = Entity::find_by_id((key.scope.clone(), key.key.clone())).one(transaction).await?;
+    let used = used.ok_or_else(|| DbErr::RecordNotFound("the idempotency key".to_owned()))?;
+    if used.fingerprint != key.fingerprint {
+        return Ok(Claim::Reused);
+    }
+    let outcome =
+        used.outcome.ok_or_else(|| DbErr::RecordNotFound("the outcome of the first write".to_owned()))?;
+    serde_json::from_str(&outcome).map(Claim::Used).map_err(|error| DbErr::Json(error.to_string()))
+}
+
+/// Keeps what a write came to under the key that it took.
+pub(crate) async fn settle(
+    transaction: &DatabaseTransaction,
+    key: &Idempotency,
+    outcome: &Result<Vec<Done>, Vec<Refusal>>,
+) -> Result<(), DbErr> {
+    let outcome = serde_json::to_string(outcome).map_err(|error| DbErr::Json(error.to_string()))?;
+    Entity::update_many()
+        .set(ActiveModel { outcome: Set(Some(outcome)), ..Default::default() })
+        .filter(Column::Scope.eq(&key.scope))
+        .filter(Column::Key.eq(&key.key))
+        .exec(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Forgets the keys whose time is over.
+pub(crate) async fn purge(database: &Database, now: OffsetDateTime) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::CreatedAt.lt(oldest(now))).exec(database.writer()).await?;
+    Ok(())
+}
+
+fn oldest(now: OffsetDateTime) -> i64 {
+    micros(now - Idempotency::KEPT_FOR)
+}

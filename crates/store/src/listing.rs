@@ -1,0 +1,264 @@
+//! Pages of components: conditions and places as SQL.
+//!
+//! A page begins at a place, not at a number of rows: `(key, id) > (…)` is one descent of an index however
+//! far into the list it is, and rows that come and go elsewhere do not move it.
+
+use inventory_core::Component;
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
+
+use crate::{
+    count,
+    database::Database,
+    entity::component::COLUMNS,
+    error::ReadError,
+    query::{Column, Filter, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort},
+    read,
+};
+
+/// An SQL text and the values of its `$1`, `$2`, …
+struct Sql {
+    text: String,
+    values: Vec<Value>,
+    backend: DbBackend,
+}
+
+impl Sql {
+    fn new(backend: DbBackend, text: String) -> Self {
+        Self { text, values: Vec::new(), backend }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn bind(&mut self, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.text.push('$');
+        self.text.push_str(&self.values.len().to_string());
+    }
+
+    fn bind_all(&mut self, values: impl IntoIterator<Item = Value>) {
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
+    }
+}
+
+/// The page that a query asks for.
+pub(crate) async fn page(database: &Database, query: &Query) -> Result<Page, ReadError> {
+    let backwards = matches!(query.from, From::Before(_));
+    let sql = select(database.backend(), query, backwards);
+    // One row more than asked for tells whether there is a further page.
+    let mut rows = database.reader.query_all_raw(database.statement(&sql.text, sql.values)).await?;
+    let further = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    if backwards {
+        rows.reverse();
+    }
+    let total = match rows.first() {
+        Some(row) => row.try_get_by_index::<i64>(TOTAL)?,
+        None => count(database, query).await?,
+    };
+    let items = rows.iter().map(read::component).collect::<Result<Vec<_>, _>>()?;
+    let place = |item: &Component| place(query.sort, item);
+    let (more_after, more_before) = match query.from {
+        From::Start => (further, false),
+        // Where a page was reached by a place, that place lies on the side it came from.
+        From::After(_) => (further, true),
+        From::Before(_) => (true, further),
+    };
+    Ok(Page {
+        next: items.last().filter(|_| more_after).map(place),
+        previous: items.first().filter(|_| more_before).map(place),
+        items,
+        total: u64::try_from(total).unwrap_or_default(),
+    })
+}
+
+/// The place of the total behind the columns of a component.
+const TOTAL: usize = 21;
+
+fn select(backend: DbBackend, query: &Query, backwards: bool) -> Sql {
+    let mut sql = Sql::new(backend, format!("SELECT {COLUMNS}, "));
+    total(&mut sql, query);
+    sql.push(" FROM component WHERE ");
+    conditions(&mut sql, &query.filters);
+    let descending = query.sort.descending != backwards;
+    let key = key_expression(query.sort.column);
+    if let From::After(place) | From::Before(place) = &query.from {
+        sql.push(" AND ");
+        after(&mut sql, query.sort.column, place, descending);
+    }
+    let direction = if descending { "DESC" } else { "ASC" };
+    sql.push(&match query.sort.column {
+        Column::Id => format!(" ORDER BY id {direction} LIMIT "),
+        _ => format!(" ORDER BY {key} {direction}, id {direction} LIMIT "),
+    });
+    sql.bind(i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1);
+    sql
+}
+
+fn total(sql: &mut Sql, query: &Query) {
+    if query.filters.is_empty() {
+        sql.push(count::kept(sql.backend));
+    } else {
+        sql.push("(SELECT count(*) FROM component WHERE ");
+        conditions(sql, &query.filters);
+        sql.push(")");
+    }
+}
+
+async fn count(database: &Database, query: &Query) -> Result<i64, ReadError> {
+    let mut sql = Sql::new(database.backend(), "SELECT ".to_owned());
+    total(&mut sql, query);
+    let row = database.reader.query_one_raw(database.statement(&sql.text, sql.values)).await?;
+    Ok(row.map(|row: QueryResult| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
+}
+
+/// The rows behind a place in the order of the list.
+fn after(sql: &mut Sql, column: Column, place: &Place, descending: bool) {
+    let beyond = if descending { " < " } else { " > " };
+    if column == Column::Id {
+        sql.push("id");
+        sql.push(beyond);
+        sql.bind(place.id.0);
+        return;
+    }
+    sql.push(&format!("({}, id){beyond}(", key_expression(column)));
+    match &place.key {
+        Key::Integer(integer) => sql.bind(*integer),
+        Key::Text(text) => sql.bind(text.clone()),
+    }
+    sql.push(", ");
+    sql.bind(place.id.0);
+    sql.push(")");
+}
+
+/// The expression by which a column is sorted, as its index has it: absent values count as the least.
+fn key_expression(column: Column) -> String {
+    let name = column.as_str();
+    match (column.nullable(), column.kind()) {
+        (false, _) => name.to_owned(),
+        (true, Kind::Amount) => format!("coalesce({name}, -1)"),
+        (true, _) => format!("coalesce({name}, '')"),
+    }
+}
+
+fn place(sort: Sort, item: &Component) -> Place {
+    fn text(value: Option<&impl ToString>) -> Key {
+        Key::Text(value.map(ToString::to_string).unwrap_or_default())
+    }
+    fn integer(value: u64) -> Key {
+        Key::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+    let key = match sort.column {
+        Column::Id => Key::Text(String::new()),
+        Column::Sku => text(item.sku.as_ref()),
+        Column::Name => text(Some(&item.name)),
+        Column::Description => text(Some(&item.description)),
+        Column::Notes => text(Some(&item.notes)),
+        Column::Manufacturer => text(item.manufacturer.as_ref()),
+        Column::Mpn => text(item.mpn.as_ref()),
+        Column::Barcode => text(item.barcode.as_ref()),
+        Column::Unit => text(Some(&item.unit)),
+        Column::MinQuantity => Key::Integer(item.min_quantity.micros()),
+        Column::UnitCost => Key::Integer(item.unit_cost.map_or(-1, inventory_core::Amount::micros)),
+        Column::Currency => text(item.currency.as_ref()),
+        Column::DatasheetUrl => text(item.datasheet_url.as_ref()),
+        Column::Tags => Key::Text(serde_json::to_string(&item.tags).unwrap_or_default()),
+        Column::Status => Key::Text(item.status.as_str().to_owned()),
+        Column::CreatedAt => Key::Integer(inventory_core::micros(item.created_at)),
+        Column::CreatedBy => text(Some(&item.created_by)),
+        Column::UpdatedAt => Key::Integer(inventory_core::micros(item.updated_at)),
+        Column::UpdatedBy => text(Some(&item.updated_by)),
+        Column::Version => integer(item.version),
+    };
+    Place { key, id: item.id }
+}
+
+fn conditions(sql: &mut Sql, filters: &[Filter]) {
+    if filters.is_empty() {
+        sql.push("true");
+    }
+    for (index, filter) in filters.iter().enumerate() {
+        if index > 0 {
+            sql.push(" AND ");
+        }
+        condition(sql, filter);
+    }
+}
+
+fn condition(sql: &mut Sql, filter: &Filter) {
+    let Filter { column, operator, operands } = filter;
+    let name = column.as_str();
+    if column.kind() == Kind::Tags {
+        return has_tag(sql, operands);
+    }
+    match operator {
+        Operator::IsNull => {
+            let negated = if operands == &[Operand::Boolean(true)] { "" } else { "NOT " };
+            sql.push(&format!("{name} IS {negated}NULL"));
+        }
+        Operator::In => {
+            sql.push(&format!("{name} IN ("));
+            sql.bind_all(operands.iter().map(value));
+            sql.push(")");
+        }
+        Operator::Contains => {
+            // Both fold the case of ASCII letters only: SQLite always, PostgreSQL in the "C" collation.
+            let like = if sql.backend == DbBackend::Sqlite { "LIKE" } else { "ILIKE" };
+            sql.push(&format!("{name} {like} "));
+            let text = operands.iter().map(operand_text).collect::<String>();
+            sql.bind(format!("%{}%", escape_like(&text)));
+            sql.push(" ESCAPE '\\'");
+        }
+        Operator::Equal | Operator::AtLeast | Operator::AtMost => {
+            let comparison = match operator {
+                Operator::AtLeast => ">=",
+                Operator::AtMost => "<=",
+                _ => "=",
+            };
+            sql.push(&format!("{name} {comparison} "));
+            sql.bind_all(operands.iter().map(value));
+        }
+    }
+}
+
+/// Tags are stored as a JSON array of texts that hold no quotes, so a quoted tag is found as a text.
+fn has_tag(sql: &mut Sql, tags: &[Operand]) {
+    let position = if sql.backend == DbBackend::Sqlite { "instr" } else { "strpos" };
+    sql.push("(");
+    for (index, tag) in tags.iter().enumerate() {
+        if index > 0 {
+            sql.push(" OR ");
+        }
+        sql.push(&format!("{position}(tags, "));
+        sql.bind(format!("\"{}\"", operand_text(tag)));
+        sql.push(") > 0");
+    }
+    sql.push(")");
+}
+
+fn value(operand: &Operand) -> Value {
+    match operand {
+        Operand::Id(id) => id.0.into(),
+        Operand::Text(text) => text.clone().into(),
+        Operand::Integer(integer) => (*integer).into(),
+        Operand::Boolean(boolean) => (*boolean).into(),
+    }
+}
+
+fn operand_text(operand: &Operand) -> &str {
+    match operand {
+        Operand::Text(text) => text,
+        Operand::Id(_) | Operand::Integer(_) | Operand::Boolean(_) => "",
+    }
+}
+
+/// `%` and `_` are characters like any other to the person who searches.
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}

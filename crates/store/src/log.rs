@@ -1,0 +1,110 @@
+//! The event log in the database: its head, its tail, and everything between.
+
+use futures::future::{BoxFuture, FutureExt};
+use inventory_core::{EventLog, LogError, Recorded, Seq};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
+};
+use uuid::Uuid;
+
+use crate::{
+    database::Database,
+    entity::{event_head, event_log},
+    error::{OpenError, ReadError},
+};
+
+/// How many event rows one statement inserts. Each row binds ten values, and SQLite takes 32,766.
+const ROWS_PER_INSERT: usize = 256;
+
+/// The log as subscribers read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) database: Database,
+}
+
+impl EventLog for Log {
+    fn read(&self, after: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Recorded>, LogError>> {
+        async move {
+            event_log::Entity::find()
+                .filter(event_log::Column::Seq.gt(signed(after)))
+                .order_by_asc(event_log::Column::Seq)
+                .limit(limit as u64)
+                .all(&self.database.reader)
+                .await
+                .map_err(|error| LogError::Unavailable(error.to_string()))?
+                .into_iter()
+                .map(Recorded::try_from)
+                .collect()
+        }
+        .boxed()
+    }
+}
+
+/// The identity of the log and its last event. The first process to open a database gives it its identity.
+pub(crate) async fn open_head(database: &Database) -> Result<(String, Seq), OpenError> {
+    let read = |error: DbErr| OpenError::Read(error.into());
+    if let Some(head) = event_head::Entity::find().one(&database.reader).await.map_err(read)? {
+        return Ok((head.epoch, unsigned(head.seq)));
+    }
+    let head =
+        event_head::ActiveModel { id: Set(1), epoch: Set(Uuid::now_v7().simple().to_string()), seq: Set(0) };
+    let first = OnConflict::column(event_head::Column::Id).do_nothing().to_owned();
+    event_head::Entity::insert(head)
+        .on_conflict(first)
+        .exec_without_returning(database.writer())
+        .await
+        .map_err(read)?;
+    let head = event_head::Entity::find().one(database.writer()).await.map_err(read)?;
+    let head =
+        head.ok_or_else(|| OpenError::Read(ReadError::Corrupt("the head of the event log".to_owned())))?;
+    Ok((head.epoch, unsigned(head.seq)))
+}
+
+/// Gives out the next `count` places and returns the first. The head stays locked until the commit, so this
+/// comes last in a transaction.
+pub(crate) async fn advance(
+    database: &Database,
+    transaction: &DatabaseTransaction,
+    count: usize,
+) -> Result<Seq, DbErr> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let sql = "UPDATE event_head SET seq = seq + $1 WHERE id = 1 RETURNING seq";
+    let row = transaction.query_one_raw(database.statement(sql, [count.into()])).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("the head of the event log".to_owned()))?;
+    let last: i64 = row.try_get_by_index(0)?;
+    Ok(unsigned(last - count + 1))
+}
+
+/// Appends events whose places were given out.
+pub(crate) async fn append(
+    transaction: &DatabaseTransaction,
+    mut rows: Vec<event_log::ActiveModel>,
+) -> Result<(), DbErr> {
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(ROWS_PER_INSERT));
+        event_log::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+        rows = rest;
+    }
+    Ok(())
+}
+
+/// Whether an event was committed: asked after a commit whose answer was lost.
+pub(crate) async fn contains(connection: &impl ConnectionTrait, id: Uuid) -> Result<bool, DbErr> {
+    let found = event_log::Entity::find()
+        .select_only()
+        .column(event_log::Column::Seq)
+        .filter(event_log::Column::Id.eq(id))
+        .into_tuple::<i64>()
+        .one(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
+pub(crate) fn unsigned(seq: i64) -> Seq {
+    Seq(u64::try_from(seq).unwrap_or_default())
+}
+
+pub(crate) fn signed(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}

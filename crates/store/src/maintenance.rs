@@ -1,0 +1,74 @@
+//! What has to be done from time to time, off every request's path.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use inventory_core::Clock;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::{count, database::Database, idempotency};
+
+/// How often the deltas of the count are summed up. Between two times a scrape adds up at most what was
+/// written meanwhile.
+const COMPACTION_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the count is compared with `COUNT(*)`, after a first time at the start.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How often idempotency keys are forgotten whose time is over.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+pub(crate) struct Maintenance {
+    pub(crate) database: Database,
+    pub(crate) clock: Clock,
+    /// What the last audit of the count found.
+    pub(crate) drift: Arc<AtomicI64>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Maintenance {
+    pub(crate) async fn run(self) {
+        let mut compaction = interval(COMPACTION_INTERVAL);
+        let mut audit = interval(AUDIT_INTERVAL);
+        let mut purge = interval_at(Instant::now() + PURGE_INTERVAL, PURGE_INTERVAL);
+        for timer in [&mut compaction, &mut audit, &mut purge] {
+            timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = compaction.tick() => {
+                    if let Err(error) = count::compact(&self.database).await {
+                        tracing::warn!(%error, "the deltas of the component count could not be summed up");
+                    }
+                }
+                _ = audit.tick() => self.audit().await,
+                _ = purge.tick() => {
+                    if let Err(error) = idempotency::purge(&self.database, self.clock.now()).await {
+                        tracing::warn!(%error, "old idempotency keys could not be forgotten");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn audit(&self) {
+        match count::audit(&self.database).await {
+            Ok(audit) => {
+                self.drift.store(audit.drift(), Ordering::Relaxed);
+                if audit.drift() != 0 {
+                    tracing::error!(
+                        kept = audit.kept,
+                        counted = audit.counted,
+                        "the kept count of components is wrong: `inventory check --repair-count` mends it"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the count of components could not be audited"),
+        }
+    }
+}

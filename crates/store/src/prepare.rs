@@ -1,0 +1,88 @@
+//! A write made ready for the writer: everything that needs no row is done here, on the caller's task.
+
+use std::sync::Arc;
+
+use inventory_core::{Actor, Clock, Component, ComponentId, ComponentPatch, Invalid, Token};
+use time::OffsetDateTime;
+
+use crate::write::{Expected, Idempotency, Operation, Write};
+
+/// A write whose new components are made.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) author: Author,
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// Who makes a change, in which request, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Author {
+    pub(crate) actor: Actor,
+    pub(crate) trace: Option<Arc<str>>,
+    pub(crate) at: OffsetDateTime,
+}
+
+/// One operation of a write, ready.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Create(Arc<Component>),
+    Update {
+        id: ComponentId,
+        expected: Expected,
+        patch: Box<ComponentPatch>,
+    },
+    Delete {
+        id: ComponentId,
+        expected: Expected,
+    },
+    CreateToken {
+        token: Arc<Token>,
+        hash: [u8; 32],
+    },
+    RevokeToken {
+        name: String,
+    },
+    /// An operation that cannot be carried out, whatever the rows are.
+    Invalid(Invalid),
+}
+
+impl Prepared {
+    pub(crate) fn new(write: Write, clock: &Clock) -> Self {
+        let Write { operations, actor, trace, idempotency } = write;
+        let author = Author { actor, trace, at: clock.now() };
+        let steps = operations.into_iter().map(|operation| Step::new(operation, &author)).collect();
+        Self { steps, author, idempotency }
+    }
+}
+
+impl Step {
+    fn new(operation: Operation, author: &Author) -> Self {
+        match operation {
+            Operation::Create(new) => {
+                match new.create(ComponentId::generate(), author.at, author.actor.clone()) {
+                    Ok(component) => Self::Create(Arc::new(component)),
+                    Err(invalid) => Self::Invalid(invalid),
+                }
+            }
+            Operation::Update { id, expected, patch } => Self::Update { id, expected, patch },
+            Operation::Delete { id, expected } => Self::Delete { id, expected },
+            Operation::CreateToken { token, hash } => Self::CreateToken { token: Arc::new(token), hash },
+            Operation::RevokeToken { name } => Self::RevokeToken { name },
+        }
+    }
+
+    /// The row that it changes, if there is one.
+    pub(crate) fn row(&self) -> Option<ComponentId> {
+        match self {
+            Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
+            Self::Create(_) | Self::CreateToken { .. } | Self::RevokeToken { .. } | Self::Invalid(_) => None,
+        }
+    }
+
+    /// Whether a unique index can refuse it with an error, which on PostgreSQL spoils the transaction up to
+    /// the last savepoint. An insert says what to do on a conflict and so never fails.
+    pub(crate) fn can_conflict(&self) -> bool {
+        matches!(self, Self::Update { patch, .. } if matches!(patch.sku, Some(Some(_))))
+    }
+}

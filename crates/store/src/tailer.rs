@@ -1,0 +1,95 @@
+//! The one task that publishes: the events of this process as the writer hands them over, and those of other
+//! processes from the log, in the order of the log.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use inventory_core::{EventLog, LogError, Publisher, Recorded, Seq};
+use tokio::sync::{Notify, mpsc};
+
+use crate::log::Log;
+
+/// How many events one read of the log asks for.
+const PAGE: usize = 500;
+
+pub(crate) struct Tailer {
+    pub(crate) publisher: Publisher,
+    pub(crate) log: Log,
+    /// What the writer committed: contiguous within a batch, and the batches in order.
+    pub(crate) committed: mpsc::UnboundedReceiver<Vec<Recorded>>,
+    /// Rung when someone wants the log to be looked at now.
+    pub(crate) nudge: Arc<Notify>,
+    pub(crate) poll: Duration,
+    /// Set when the log is broken. Publishing stops, loudly, rather than skip an event.
+    pub(crate) halted: Arc<AtomicBool>,
+}
+
+impl Tailer {
+    /// Runs until the writer is gone and everything that was committed is published; then closes the bus.
+    pub(crate) async fn run(mut self) {
+        let mut poll = tokio::time::interval(self.poll);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                batch = self.committed.recv() => match batch {
+                    Some(batch) => self.publish(batch).await,
+                    None => break,
+                },
+                () = self.nudge.notified() => self.catch_up().await,
+                _ = poll.tick() => self.catch_up().await,
+            }
+        }
+        self.publisher.close();
+    }
+
+    /// Publishes a batch, and before it whatever other processes committed in between.
+    async fn publish(&mut self, batch: Vec<Recorded>) {
+        if batch.first().is_some_and(|first| first.seq > self.publisher.head().next()) {
+            self.catch_up().await;
+        }
+        for event in batch {
+            if event.seq == self.publisher.head().next() {
+                self.publisher.publish(event);
+            }
+        }
+    }
+
+    /// Publishes from the log until its end.
+    async fn catch_up(&mut self) {
+        loop {
+            let head = self.publisher.head();
+            let page = match self.log.read(head, PAGE).await {
+                Ok(page) => page,
+                Err(error) => return self.failed(head, &error),
+            };
+            let full = page.len() == PAGE;
+            for event in page {
+                let expected = self.publisher.head().next();
+                if event.seq != expected {
+                    return self.failed(head, &LogError::Gap { expected, found: event.seq });
+                }
+                self.publisher.publish(event);
+            }
+            if !full {
+                if self.halted.swap(false, Ordering::Relaxed) {
+                    tracing::info!(head = %self.publisher.head(), "the event log can be followed again");
+                }
+                return;
+            }
+        }
+    }
+
+    fn failed(&self, head: Seq, error: &LogError) {
+        if matches!(error, LogError::Unavailable(_)) {
+            tracing::warn!(%head, %error, "the event log cannot be followed now");
+        } else if !self.halted.swap(true, Ordering::Relaxed) {
+            tracing::error!(%head, %error, "the event log is broken: no event is published until this is mended");
+        }
+    }
+}

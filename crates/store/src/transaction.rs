@@ -1,0 +1,402 @@
+//! What one transaction of the writer does: many writes, each all or none, then their events.
+//!
+//! Steps of the same kind that follow each other are carried out by one statement, within a write and
+//! across writes. A savepoint stands only where a write may have to be undone alone.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem::discriminant,
+    sync::Arc,
+};
+
+use inventory_core::{
+    Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event, Token, TokenCreated,
+    TokenRevoked, micros,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, QueryTrait, TransactionTrait,
+    sea_query::{OnConflict, Query},
+};
+use uuid::Uuid;
+
+use crate::{
+    entity::{component, token},
+    error::ReadError,
+    fault::{Fault, fault},
+    idempotency::{self, Claim},
+    prepare::{Author, Prepared, Step},
+    write::{Done, Expected, Reason, Refusal},
+};
+
+/// How many rows one statement inserts, reads or deletes. Each inserted row binds 21 values, and SQLite
+/// takes 32,766.
+const ROWS_PER_STATEMENT: usize = 256;
+
+/// An event whose place is not known yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) event: Event,
+    pub(crate) author: Author,
+}
+
+/// What a write came to, if the transaction commits.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done(Vec<Done>),
+    Refused(Vec<Refusal>),
+    /// What the write of the same idempotency key came to.
+    Replayed(Result<Vec<Done>, Vec<Refusal>>),
+    KeyReused,
+}
+
+type Stepped = Result<(Done, Option<Event>), Reason>;
+
+/// Carries out the writes and returns an answer for each, and the events of those that were not refused.
+pub(crate) async fn carry_out(
+    transaction: &DatabaseTransaction,
+    writes: &[Prepared],
+) -> Result<(Vec<Answer>, Vec<Draft>), DbErr> {
+    let mut answers = Vec::with_capacity(writes.len());
+    let mut drafts = Vec::new();
+    let mut rest = writes;
+    while let [write, ..] = rest {
+        let plain = plain_prefix(rest);
+        if plain == 0 {
+            answers.push(whole(transaction, write, &mut drafts).await?);
+            rest = &rest[1..];
+            continue;
+        }
+        let (together, after) = rest.split_at(plain);
+        let steps: Vec<_> = together
+            .iter()
+            .flat_map(|write| write.steps.iter().map(move |step| (step, &write.author)))
+            .collect();
+        for (stepped, write) in run(transaction, &steps).await?.into_iter().zip(together) {
+            answers.push(match stepped {
+                Ok((done, event)) => {
+                    drafts.extend(event.map(|event| Draft { event, author: write.author.clone() }));
+                    Answer::Done(vec![done])
+                }
+                Err(reason) => Answer::Refused(vec![Refusal { index: 0, reason }]),
+            });
+        }
+        rest = after;
+    }
+    Ok((answers, drafts))
+}
+
+/// How many of the first writes have one step each, of one kind, on different rows, with nothing to undo.
+fn plain_prefix(writes: &[Prepared]) -> usize {
+    let step = |write: &'_ Prepared| match (&*write.steps, &write.idempotency) {
+        ([step], None) => !step.can_conflict(),
+        _ => false,
+    };
+    let plain = writes.iter().take_while(|write| step(write)).map(|write| &write.steps[0]);
+    run_length(plain)
+}
+
+/// How many of the first steps can be carried out together.
+fn run_length<'a>(mut steps: impl Iterator<Item = &'a Step>) -> usize {
+    let Some(first) = steps.next() else { return 0 };
+    let mut rows: HashSet<_> = first.row().into_iter().collect();
+    1 + steps
+        .take(ROWS_PER_STATEMENT - 1)
+        .take_while(|step| {
+            discriminant(*step) == discriminant(first)
+                && !step.can_conflict()
+                && step.row().is_none_or(|row| rows.insert(row))
+        })
+        .count()
+}
+
+/// Carries out one write that may have to be undone alone.
+async fn whole(
+    transaction: &DatabaseTransaction,
+    write: &Prepared,
+    drafts: &mut Vec<Draft>,
+) -> Result<Answer, DbErr> {
+    if let Some(key) = &write.idempotency {
+        match idempotency::claim(transaction, key, write.author.at).await? {
+            Claim::New => {}
+            Claim::Used(outcome) => return Ok(Answer::Replayed(outcome)),
+            Claim::Reused => return Ok(Answer::KeyReused),
+        }
+    }
+    let savepoint = transaction.begin().await?;
+    let outcome = all_or_none(&savepoint, write).await?;
+    let answer = match outcome {
+        Ok((done, events)) => {
+            savepoint.commit().await?;
+            drafts.extend(events.into_iter().map(|event| Draft { event, author: write.author.clone() }));
+            Ok(done)
+        }
+        Err(refusals) => {
+            savepoint.rollback().await?;
+            Err(refusals)
+        }
+    };
+    if let Some(key) = &write.idempotency {
+        idempotency::settle(transaction, key, &answer).await?;
+    }
+    Ok(match answer {
+        Ok(done) => Answer::Done(done),
+        Err(refusals) => Answer::Refused(refusals),
+    })
+}
+
+/// Carries out all steps and reports every one that is refused.
+async fn all_or_none(
+    transaction: &DatabaseTransaction,
+    write: &Prepared,
+) -> Result<Result<(Vec<Done>, Vec<Event>), Vec<Refusal>>, DbErr> {
+    let mut done = Vec::with_capacity(write.steps.len());
+    let mut events = Vec::with_capacity(write.steps.len());
+    let mut refusals = Vec::new();
+    let mut index = 0;
+    while index < write.steps.len() {
+        let length = run_length(write.steps[index..].iter());
+        let steps: Vec<_> =
+            write.steps[index..index + length].iter().map(|step| (step, &write.author)).collect();
+        for stepped in run(transaction, &steps).await? {
+            match stepped {
+                Ok((result, event)) => {
+                    done.push(result);
+                    events.extend(event);
+                }
+                Err(reason) => refusals.push(Refusal { index, reason }),
+            }
+            index += 1;
+        }
+    }
+    Ok(if refusals.is_empty() { Ok((done, events)) } else { Err(refusals) })
+}
+
+/// Carries out steps of one kind.
+async fn run(transaction: &DatabaseTransaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
+    match steps {
+        [(Step::Create(_), _), ..] => create(transaction, steps).await,
+        [(Step::Update { .. } | Step::Delete { .. }, _), ..] => change(transaction, steps).await,
+        _ => {
+            let mut stepped = Vec::with_capacity(steps.len());
+            for (step, author) in steps {
+                stepped.push(token_step(transaction, step, author).await?);
+            }
+            Ok(stepped)
+        }
+    }
+}
+
+async fn create(
+    transaction: &DatabaseTransaction,
+    steps: &[(&Step, &Author)],
+) -> Result<Vec<Stepped>, DbErr> {
+    let components: Vec<_> = steps
+        .iter()
+        .filter_map(|(step, _)| if let Step::Create(component) = step { Some(component) } else { None })
+        .collect();
+    let rows = components.iter().map(|component| component::Model::from(&***component).into_active_model());
+    let mut insert = component::Entity::insert_many(rows)
+        .on_conflict(OnConflict::column(component::Column::Sku).do_nothing().to_owned())
+        .into_query();
+    insert.returning(Query::returning().column(component::Column::Id));
+    let inserted = transaction
+        .query_all(&insert)
+        .await?
+        .iter()
+        .map(|row| row.try_get_by_index::<Uuid>(0))
+        .collect::<Result<HashSet<_>, _>>()?;
+    Ok(components
+        .into_iter()
+        .map(|component| match &component.sku {
+            Some(sku) if !inserted.contains(&component.id.0) => Err(Reason::SkuTaken(sku.clone())),
+            _ => Ok((
+                Done::Created(Arc::clone(component)),
+                Some(ComponentCreated { component: Arc::clone(component) }.into()),
+            )),
+        })
+        .collect())
+}
+
+/// Changes or deletes rows, which are read and locked first.
+async fn change(
+    transaction: &DatabaseTransaction,
+    steps: &[(&Step, &Author)],
+) -> Result<Vec<Stepped>, DbErr> {
+    let ids = steps.iter().filter_map(|(step, _)| step.row()).map(|id| id.0);
+    let current: HashMap<_, _> = component::Entity::find()
+        .filter(component::Column::Id.is_in(ids))
+        .lock_exclusive()
+        .all(transaction)
+        .await?
+        .into_iter()
+        .map(|row| Component::try_from(row).map(|component| (component.id, Arc::new(component))))
+        .collect::<Result<_, ReadError>>()
+        .map_err(|error| DbErr::Custom(error.to_string()))?;
+    let mut stepped = Vec::with_capacity(steps.len());
+    let mut doomed = Vec::new();
+    for (step, author) in steps {
+        stepped.push(match step {
+            Step::Update { id, expected, patch } => match admitted(&current, *id, expected) {
+                Ok(before) => update(transaction, before, (**patch).clone(), author).await?,
+                Err(reason) => Err(reason),
+            },
+            Step::Delete { id, expected } => admitted(&current, *id, expected).map(|component| {
+                doomed.push(id.0);
+                (
+                    Done::Deleted(Arc::clone(component)),
+                    Some(ComponentDeleted { component: Arc::clone(component) }.into()),
+                )
+            }),
+            _ => continue,
+        });
+    }
+    if !doomed.is_empty() {
+        component::Entity::delete_many()
+            .filter(component::Column::Id.is_in(doomed))
+            .exec(transaction)
+            .await?;
+    }
+    Ok(stepped)
+}
+
+fn admitted<'a>(
+    current: &'a HashMap<ComponentId, Arc<Component>>,
+    id: ComponentId,
+    expected: &Expected,
+) -> Result<&'a Arc<Component>, Reason> {
+    match current.get(&id) {
+        None => Err(Reason::NoComponent(id)),
+        Some(component) if expected.admits(component.version) => Ok(component),
+        Some(component) => Err(Reason::Stale(Arc::clone(component))),
+    }
+}
+
+async fn update(
+    transaction: &DatabaseTransaction,
+    before: &Arc<Component>,
+    patch: inventory_core::ComponentPatch,
+    author: &Author,
+) -> Result<Stepped, DbErr> {
+    let (after, changed) = match before.patched(patch, author.at, author.actor.clone()) {
+        Ok(Some(patched)) => patched,
+        Ok(None) => return Ok(Ok((Done::Unchanged(Arc::clone(before)), None))),
+        Err(invalid) => return Ok(Err(Reason::Invalid(invalid))),
+    };
+    let after = Arc::new(after);
+    let update =
+        |row| component::Entity::update_many().set(row).filter(component::Column::Id.eq(before.id.0));
+    let row = minimal(component::Model::from(&*after), component::Model::from(&**before));
+    match &after.sku {
+        Some(sku) if after.sku != before.sku => {
+            // The unique index answers with an error here, which must not spoil the whole transaction.
+            let savepoint = transaction.begin().await?;
+            match update(row).exec(&savepoint).await {
+                Ok(_) => savepoint.commit().await?,
+                Err(error) if fault(&error) == Fault::Unique => {
+                    savepoint.rollback().await?;
+                    return Ok(Err(Reason::SkuTaken(sku.clone())));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        _ => {
+            update(row).exec(transaction).await?;
+        }
+    }
+    let event = ComponentUpdated { before: Arc::clone(before), after: Arc::clone(&after), changed };
+    Ok(Ok((Done::Updated(after), Some(event.into()))))
+}
+
+/// Sets only the columns that differ, so that indexes on the others are left alone.
+fn minimal(after: component::Model, before: component::Model) -> component::ActiveModel {
+    fn differing<T: PartialEq + Into<sea_orm::Value>>(after: T, before: &T) -> sea_orm::ActiveValue<T> {
+        if after == *before { NotSet } else { Set(after) }
+    }
+    component::ActiveModel {
+        id: NotSet,
+        sku: differing(after.sku, &before.sku),
+        name: differing(after.name, &before.name),
+        description: differing(after.description, &before.description),
+        notes: differing(after.notes, &before.notes),
+        manufacturer: differing(after.manufacturer, &before.manufacturer),
+        mpn: differing(after.mpn, &before.mpn),
+        barcode: differing(after.barcode, &before.barcode),
+        unit: differing(after.unit, &before.unit),
+        min_quantity: differing(after.min_quantity, &before.min_quantity),
+        unit_cost: differing(after.unit_cost, &before.unit_cost),
+        currency: differing(after.currency, &before.currency),
+        datasheet_url: differing(after.datasheet_url, &before.datasheet_url),
+        tags: differing(after.tags, &before.tags),
+        custom_fields: differing(after.custom_fields, &before.custom_fields),
+        status: differing(after.status, &before.status),
+        created_at: NotSet,
+        created_by: NotSet,
+        updated_at: differing(after.updated_at, &before.updated_at),
+        updated_by: differing(after.updated_by, &before.updated_by),
+        version: differing(after.version, &before.version),
+    }
+}
+
+async fn token_step(
+    transaction: &DatabaseTransaction,
+    step: &Step,
+    author: &Author,
+) -> Result<Stepped, DbErr> {
+    match step {
+        Step::CreateToken { token, hash } => create_token(transaction, token, hash).await,
+        Step::RevokeToken { name } => revoke_token(transaction, name, author).await,
+        Step::Invalid(invalid) => Ok(Err(Reason::Invalid(invalid.clone()))),
+        Step::Create(_) | Step::Update { .. } | Step::Delete { .. } => {
+            Err(DbErr::Custom("a component's step among those of tokens".to_owned()))
+        }
+    }
+}
+
+async fn create_token(
+    transaction: &DatabaseTransaction,
+    token: &Arc<Token>,
+    hash: &[u8; 32],
+) -> Result<Stepped, DbErr> {
+    let row = token::ActiveModel {
+        id: Set(token.id.0),
+        name: Set(token.name.clone()),
+        hash: Set(hash.to_vec()),
+        created_at: Set(micros(token.created_at)),
+        revoked_at: Set(token.revoked_at.map(micros)),
+    };
+    let inserted = token::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(if inserted == 0 {
+        Err(Reason::TokenNameTaken(token.name.clone()))
+    } else {
+        let event = TokenCreated { token: Arc::clone(token) };
+        Ok((Done::TokenCreated(Arc::clone(token)), Some(event.into())))
+    })
+}
+
+async fn revoke_token(
+    transaction: &DatabaseTransaction,
+    name: &str,
+    author: &Author,
+) -> Result<Stepped, DbErr> {
+    let current = token::Entity::find()
+        .filter(token::Column::Name.eq(name))
+        .filter(token::Column::RevokedAt.is_null())
+        .lock_exclusive()
+        .one(transaction)
+        .await?;
+    let Some(current) = current else { return Ok(Err(Reason::NoToken(name.to_owned()))) };
+    let id = current.id;
+    let token = Arc::new(Token { revoked_at: Some(author.at), ..Token::from(current) });
+    token::Entity::update_many()
+        .set(token::ActiveModel { revoked_at: Set(Some(micros(author.at))), ..Default::default() })
+        .filter(token::Column::Id.eq(id))
+        .exec(transaction)
+        .await?;
+    let event = TokenRevoked { token: Arc::clone(&token) };
+    Ok(Ok((Done::TokenRevoked(token), Some(event.into()))))
+}

@@ -1,0 +1,64 @@
+use inventory_core::{Actor, Seq};
+use inventory_store::{Reason, WriteError};
+
+use crate::database::{PATIENCE, assert_sound, on_both};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_until_it_is_revoked_anywhere() {
+    on_both(|database| async {
+        let one = database.open().await;
+        let two = database.open().await;
+        let (token, secret) = one.create_token("ci", Actor::cli()).await.unwrap();
+        assert!(secret.starts_with("inv_") && secret.len() > 40);
+        for store in [&one, &two] {
+            assert_eq!(store.authenticate(&secret).await.unwrap().unwrap(), token);
+            assert_eq!(store.authenticate("inv_wrong").await.unwrap(), None);
+        }
+        let again = one.create_token("ci", Actor::cli()).await;
+        assert!(matches!(again, Err(WriteError::Refused(refusals)) if matches!(refusals[0].reason, Reason::TokenNameTaken(_))));
+        one.revoke_token("ci", Actor::cli()).await.unwrap();
+        assert_eq!(one.authenticate(&secret).await.unwrap(), None);
+        // The other process hears of it through the log.
+        tokio::time::timeout(PATIENCE, async {
+            two.bus().published(Seq(2)).await;
+            while two.authenticate(&secret).await.unwrap().is_some() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .unwrap();
+        assert!(one.revoke_token("ci", Actor::cli()).await.is_err());
+        let (_, second) = two.create_token("ci", Actor::cli()).await.unwrap();
+        assert!(one.authenticate(&second).await.unwrap().is_some());
+        let listed = one.tokens().await.unwrap();
+        assert_eq!(listed.iter().map(|token| token.revoked_at.is_some()).collect::<Vec<_>>(), [true, false]);
+        assert_sound(&one, 0, 3).await;
+        one.close().await;
+        two.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrap_token_is_ensured_once() {
+    on_both(|database| async {
+        let stores = [database.open().await, database.open().await];
+        let ensured = (0..8).map(|n| {
+            let store = stores[n % 2].clone();
+            tokio::spawn(async move {
+                store.ensure_token("bootstrap", "a-long-enough-secret", Actor::system()).await
+            })
+        });
+        for token in futures::future::join_all(ensured.collect::<Vec<_>>()).await {
+            token.unwrap().unwrap();
+        }
+        assert_sound(&stores[0], 0, 1).await;
+        stores[1].ensure_token("bootstrap", "another-long-secret", Actor::system()).await.unwrap();
+        assert!(stores[0].authenticate("another-long-secret").await.unwrap().is_some());
+        assert_sound(&stores[0], 0, 3).await;
+        for store in stores {
+            store.close().await;
+        }
+    })
+    .await;
+}
