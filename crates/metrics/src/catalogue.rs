@@ -1,0 +1,140 @@
+//! Every metric of the service, declared once.
+
+use crate::metric::{
+    Kind::{Counter, Gauge, Histogram},
+    Label, Metric,
+    Provenance::{Database, Events, Figures, Process},
+    Values::{OneOf, Said},
+};
+
+/// Upper bounds of request durations in seconds, as the OpenTelemetry semantic conventions advise.
+const REQUEST_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Upper bounds of scrape durations in seconds: from what a scrape should take to the longest barrier.
+const SCRAPE_BUCKETS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25];
+
+const BUILD: &[Label] = &[
+    Label { name: "version", values: Said("the version of the binary") },
+    Label { name: "revision", values: Said("the commit that it was built from, or `unknown`") },
+];
+const COLLECTOR: &[Label] = &[Label { name: "collector", values: OneOf(&["database"]) }];
+const STATE: &[Label] = &[Label { name: "state", values: OneOf(&["idle", "used"]) }];
+const NAMED: Label = Label { name: "subscriber", values: Said("the name of a subscriber in this binary") };
+const SUBSCRIBER: &[Label] = &[NAMED];
+const DELIVERY: &[Label] = &[NAMED, Label { name: "outcome", values: OneOf(&["handled", "given_up"]) }];
+const WRITE: &[Label] = &[Label { name: "outcome", values: OneOf(&["done", "refused", "failed"]) }];
+const REQUEST: &[Label] = &[
+    Label {
+        name: "method",
+        values: OneOf(&[
+            "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "_OTHER",
+        ]),
+    },
+    Label { name: "route", values: Said("a route template of the service, empty where none matched") },
+    Label { name: "status", values: Said("a status code that the service answers with") },
+];
+
+macro_rules! catalogue {
+    ($($constant:ident = $kind:expr, $name:literal, $unit:literal, $labels:expr, $provenance:expr, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: Metric = Metric {
+                name: $name,
+                kind: $kind,
+                unit: $unit,
+                labels: $labels,
+                provenance: $provenance,
+                help: $help,
+            };
+        )*
+
+        /// Every metric, in the order of the reference.
+        pub const CATALOGUE: &[Metric] = &[$($constant),*];
+    };
+}
+
+// The first three names and help texts are those of the system that this one replaces. They do not change.
+catalogue! {
+    COMPONENTS_CREATED = Counter, "inventory_components_created_total", "components", &[], Events,
+        "Total number of components created";
+    COMPONENTS_DELETED = Counter, "inventory_components_deleted_total", "components", &[], Events,
+        "Total number of components deleted";
+    COMPONENTS_TOTAL = Gauge, "inventory_components_total", "components", &[], Database,
+        "Current total number of components in inventory";
+    COMPONENTS = Gauge, "inventory_components", "components", &[], Database,
+        "Current number of components in inventory: inventory_components_total under a name that promtool accepts for a gauge";
+    COMPONENTS_UPDATED = Counter, "inventory_components_updated_total", "components", &[], Events,
+        "Total number of components updated";
+    COMPONENTS_COUNT_DRIFT = Gauge, "inventory_components_count_drift", "components", &[], Figures,
+        "The count of components that the database keeps minus the rows that the last audit counted: 0 when healthy";
+    BUILD_INFO = Gauge, "inventory_build_info", "1", BUILD, Process,
+        "The build that runs, as labels; always 1";
+
+    LOG_HEAD = Gauge, "inventory_log_head_seq", "events", &[], Database,
+        "Place of the last event in the log";
+    BUS_HEAD = Gauge, "inventory_bus_head_seq", "events", &[], Figures,
+        "Place of the last event that the bus of this process carried";
+    BUS_PUBLISHED = Counter, "inventory_bus_events_published_total", "events", &[], Figures,
+        "Total number of events published on the bus of this process, those of other processes included";
+    BUS_QUEUED = Gauge, "inventory_bus_queued_events", "events", &[], Figures,
+        "Events in the channel of the bus, which keeps the newest; a subscriber that wants older ones reads the log";
+    BUS_CAPACITY = Gauge, "inventory_bus_capacity_events", "events", &[], Figures,
+        "Events that the channel of the bus holds at most";
+    SUBSCRIBER_LAG = Gauge, "inventory_subscriber_lag_events", "events", SUBSCRIBER, Figures,
+        "Published events that a subscriber has yet to take";
+    SUBSCRIBER_EVENTS = Counter, "inventory_subscriber_events_total", "events", DELIVERY, Figures,
+        "Total number of events that a subscriber handled, or gave up after the last attempt";
+    SUBSCRIBER_RETRIES = Counter, "inventory_subscriber_retries_total", "attempts", SUBSCRIBER, Figures,
+        "Total number of attempts of a subscriber at an event after its first";
+    SUBSCRIBER_LOG_READS = Counter, "inventory_subscriber_events_read_from_log_total", "events", SUBSCRIBER, Figures,
+        "Total number of events that a subscriber read from the log because the bus no longer had them";
+    EVENT_STREAMS = Gauge, "inventory_event_streams", "streams", &[], Figures,
+        "Event streams that clients have open";
+
+    WRITER_TRANSACTIONS = Counter, "inventory_writer_transactions_total", "transactions", &[], Figures,
+        "Total number of transactions that the writer committed";
+    WRITER_RETRIES = Counter, "inventory_writer_retries_total", "transactions", &[], Figures,
+        "Total number of transactions that the writer rolled back and tried again";
+    WRITER_WRITES = Counter, "inventory_writer_writes_total", "writes", WRITE, Figures,
+        "Total number of writes: done, refused because of what the rows are, or failed because of the database";
+    WRITER_WAITING = Gauge, "inventory_writer_waiting_writes", "writes", &[], Figures,
+        "Writes that wait for the writer";
+    WRITER_EVENTS = Counter, "inventory_writer_events_total", "events", &[], Figures,
+        "Total number of events that this process committed, of any type";
+    DATABASE_READ_CONNECTIONS = Gauge, "inventory_database_read_connections", "connections", STATE, Figures,
+        "Open database connections for reads";
+    DATABASE_READ_CONNECTIONS_MAX = Gauge, "inventory_database_read_connections_max", "connections", &[], Figures,
+        "Database connections for reads that may be open at most";
+    TAILER_HALTED = Gauge, "inventory_tailer_halted", "1", &[], Figures,
+        "1 when this process stopped following the log because the log is broken, else 0";
+
+    COLLECTOR_SUCCESS = Gauge, "inventory_collector_success", "1", COLLECTOR, Process,
+        "1 when the collector succeeded at this scrape; 0 when it did not, and what it collects is NaN";
+    METRICS_BARRIER_TIMEOUTS = Counter, "inventory_metrics_barrier_timeouts_total", "scrapes", &[], Process,
+        "Total number of scrapes answered before every event of this process was counted; their gauge of components is NaN";
+    METRICS_SCRAPES = Counter, "inventory_metrics_scrapes_total", "scrapes", &[], Process,
+        "Total number of scrapes answered before this one";
+    METRICS_SCRAPE_DURATION = Histogram(SCRAPE_BUCKETS), "inventory_metrics_scrape_duration_seconds", "seconds", &[], Process,
+        "Time from the start of a scrape to its text; scrapes that waited together are one";
+
+    HTTP_REQUEST_DURATION = Histogram(REQUEST_BUCKETS), "http_server_request_duration_seconds", "seconds", REQUEST, Process,
+        "Time from an HTTP request to the head of its response";
+    HTTP_ACTIVE_REQUESTS = Gauge, "http_server_active_requests", "requests", &[], Process,
+        "HTTP requests that wait for the head of their response";
+
+    PROCESS_CPU_SECONDS = Counter, "process_cpu_seconds_total", "seconds", &[], Figures,
+        "Total user and system CPU time spent in seconds.";
+    PROCESS_MAX_FDS = Gauge, "process_max_fds", "file descriptors", &[], Figures,
+        "Maximum number of open file descriptors.";
+    PROCESS_OPEN_FDS = Gauge, "process_open_fds", "file descriptors", &[], Figures,
+        "Number of open file descriptors.";
+    PROCESS_RESIDENT_MEMORY = Gauge, "process_resident_memory_bytes", "bytes", &[], Figures,
+        "Resident memory size in bytes.";
+    PROCESS_START_TIME = Gauge, "process_start_time_seconds", "seconds", &[], Figures,
+        "Start time of the process since unix epoch in seconds.";
+    PROCESS_THREADS = Gauge, "process_threads", "threads", &[], Figures,
+        "Number of OS threads in the process.";
+    PROCESS_VIRTUAL_MEMORY = Gauge, "process_virtual_memory_bytes", "bytes", &[], Figures,
+        "Virtual memory size in bytes.";
+}

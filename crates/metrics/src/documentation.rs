@@ -1,0 +1,86 @@
+//! The reference of the metrics, written from the catalogue.
+
+use std::fmt::Write;
+
+use crate::{
+    catalogue::CATALOGUE,
+    metric::{Kind, Label, Metric, Provenance, Values},
+};
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+<!-- Written from the catalogue in crates/metrics by `cargo xtask metrics-docs`. Do not edit. -->
+
+`GET /metrics/` and `GET /metrics` answer in the Prometheus text format 0.0.4. Every series whose labels are \
+known beforehand is there from the first scrape, counters at zero.
+
+## What the numbers promise
+
+- A counter of components counts the events that this process committed since it started: a change that was \
+rolled back counts nothing, a batch of a hundred counts a hundred. Over all replicas the counters sum to the \
+event log.
+- A scrape that begins after a write was answered shows that write.
+- One scrape is one moment: `inventory_components_total` is the number of rows in the database at the very \
+event up to which the counters count. With one process, `created - deleted` is always the change of the gauge.
+- The gauge is only ever set from the database, so rows that someone inserted by hand are in it.
+- A scrape waits for the database and for its own events for at most 250 ms, and for at most 0.8 of \
+`X-Prometheus-Scrape-Timeout-Seconds`. When the database does not answer in that time, the scrape still answers \
+200 with the counters, `inventory_collector_success{collector=\"database\"}` is 0, and what is read from the \
+database is `NaN`. When the database answers but the events do not arrive in time, \
+`inventory_metrics_barrier_timeouts_total` grows and the gauge of components is `NaN`, since no number would agree \
+with the counters.
+
+## How to aggregate over replicas
+
+- What a process counts, observes or reads of itself: `sum`, for counters after `rate`. \
+`sum without (instance) (rate(inventory_components_created_total[5m]))`
+- What is read from the database is the same for all replicas: `max`. \
+`max without (instance) (inventory_components_total)`
+
+## The one name that `promtool check metrics` rejects
+
+`inventory_components_total` is a gauge, and `promtool` wants `_total` on counters only. Dashboards and alerts \
+of the system that this one replaces use the name, so it stays; `inventory_components` is the same number under \
+a name without that finding. There is no other finding.
+
+## Reference
+";
+
+/// `docs/metrics.md`.
+pub fn documentation() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for metric in CATALOGUE {
+        // Writing to a string does not fail.
+        let _infallible = section(&mut page, metric);
+    }
+    page
+}
+
+fn section(page: &mut String, metric: &Metric) -> std::fmt::Result {
+    let Metric { name, kind, unit, labels, provenance, help } = metric;
+    writeln!(page, "\n### `{name}`\n\n{}\n", sentence(help))?;
+    writeln!(page, "- {}, in {}", kind.as_str(), if *unit == "1" { "no unit" } else { unit })?;
+    writeln!(page, "- {}", provenance.as_str())?;
+    if *provenance == Provenance::Database {
+        writeln!(page, "- the same for all replicas")?;
+    }
+    if let Kind::Histogram(buckets) = kind {
+        let bounds: Vec<_> = buckets.iter().map(|bound| format!("`{bound}`")).collect();
+        writeln!(page, "- buckets up to {}", bounds.join(", "))?;
+    }
+    for Label { name, values } in *labels {
+        match values {
+            Values::OneOf(known) => {
+                let known: Vec<_> = known.iter().map(|value| format!("`{value}`")).collect();
+                writeln!(page, "- label `{name}`: {}", known.join(", "))?;
+            }
+            Values::Said(words) => writeln!(page, "- label `{name}`: {words}")?,
+        }
+    }
+    Ok(())
+}
+
+fn sentence(help: &str) -> String {
+    if help.ends_with('.') { help.to_owned() } else { format!("{help}.") }
+}

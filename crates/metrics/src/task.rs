@@ -1,0 +1,207 @@
+//! The task that owns the counters and answers the scrapes.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use inventory_core::{Bus, Origin, Seq};
+use metrics::Recorder;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    SUBSCRIBER,
+    catalogue::CATALOGUE,
+    follower::{Follower, NotReached},
+    instruments::{Counters, DatabaseGauges, Figures, ScrapeInstruments},
+    reading::{Readings, Snapshot},
+    scrape::{MAX_BARRIER, MIN_BARRIER, Scrape, Scraper, scraper},
+};
+
+/// The shortest time between two reads of the count that no scrape asked for.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why the database was not read.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+/// What the metrics task asks of the process around it.
+pub trait Source: Send + Sync + 'static {
+    /// A scrape as text.
+    type Text: Clone + Send + 'static;
+
+    /// The number of components and the last event as one moment of the database, which must not be before
+    /// the call.
+    fn snapshot(&self) -> impl Future<Output = Result<Snapshot, SourceError>> + Send;
+
+    /// The running figures of the process, now. Cheap: they are in memory.
+    fn readings(&self) -> Readings;
+
+    /// What the recorder holds, as text.
+    fn render(&self) -> Self::Text;
+}
+
+/// The build that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit that it was built from, where that is known.
+    pub revision: Option<&'static str>,
+}
+
+/// Registers every metric on a recorder. Nothing happens until the task runs; from then on it counts the
+/// events of `origin` after the place `after`, which is one before the first event that this process commits.
+pub fn metrics<S: Source>(
+    recorder: Arc<dyn Recorder + Send + Sync>,
+    build: &Build,
+    bus: &Bus,
+    origin: Origin,
+    after: Seq,
+    source: S,
+) -> (Scraper<S::Text>, MetricsTask<S>) {
+    for metric in CATALOGUE {
+        metric.describe(&*recorder);
+    }
+    let (scraper, scrapes) = scraper();
+    let subscription = bus.subscribe_after(SUBSCRIBER, after);
+    let owner = Owner {
+        follower: Follower::new(subscription, origin, Counters::register(&*recorder)),
+        database: DatabaseGauges::register(&*recorder),
+        observed: ScrapeInstruments::register(&*recorder),
+        figures: Figures::register(recorder, build),
+        bus: bus.clone(),
+        source,
+        settled_at: None,
+        refresh_at: None,
+    };
+    (scraper, MetricsTask { owner, scrapes })
+}
+
+/// The metrics task: see [`metrics`].
+#[must_use = "the metrics are kept only while the task runs"]
+pub struct MetricsTask<S: Source> {
+    owner: Owner<S>,
+    scrapes: mpsc::Receiver<Scrape<S::Text>>,
+}
+
+impl<S: Source> std::fmt::Debug for MetricsTask<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MetricsTask").finish_non_exhaustive()
+    }
+}
+
+impl<S: Source> MetricsTask<S> {
+    /// Counts and answers until the bus is closed and its last event counted.
+    pub async fn run(self) {
+        let Self { mut owner, mut scrapes } = self;
+        loop {
+            tokio::select! {
+                // Scrapes first: one takes as many events along as it needs.
+                biased;
+                Some(first) = scrapes.recv() => owner.fly(first, &mut scrapes).await,
+                () = until(owner.refresh_at) => owner.refresh(&mut scrapes).await,
+                followed = owner.follow() => if !followed { return },
+            }
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Owns the counters and everything else that a scrape must see standing still.
+struct Owner<S: Source> {
+    follower: Follower,
+    database: DatabaseGauges,
+    observed: ScrapeInstruments,
+    figures: Figures,
+    bus: Bus,
+    source: S,
+    /// When the gauges were last set.
+    settled_at: Option<Instant>,
+    /// When they are to be set again although no scrape asks.
+    refresh_at: Option<Instant>,
+}
+
+impl<S: Source> Owner<S> {
+    /// Counts one event; `false` when there will be no more.
+    async fn follow(&mut self) -> bool {
+        let followed = self.follower.step().await;
+        if self.follower.take_count_changed() && self.refresh_at.is_none() {
+            let earliest = self.settled_at.map_or_else(Instant::now, |at| at + REFRESH_INTERVAL);
+            self.refresh_at = Some(earliest);
+        }
+        followed
+    }
+
+    /// Sets the gauge after creates and deletes. A scrape that arrives meanwhile goes first, since it must
+    /// not wait for a moment that began before it.
+    async fn refresh(&mut self, scrapes: &mut mpsc::Receiver<Scrape<S::Text>>) {
+        let scrape = tokio::select! {
+            biased;
+            Some(scrape) = scrapes.recv() => scrape,
+            () = self.settle(Instant::now() + MAX_BARRIER) => return,
+        };
+        self.fly(scrape, scrapes).await;
+    }
+
+    /// Answers a scrape and those that wait with it. One that comes later has to wait for the next flight:
+    /// it may have seen a write that this flight's moment does not hold.
+    async fn fly(&mut self, first: Scrape<S::Text>, scrapes: &mut mpsc::Receiver<Scrape<S::Text>>) {
+        let started = Instant::now();
+        let mut flight = vec![first];
+        while let Ok(scrape) = scrapes.try_recv() {
+            flight.push(scrape);
+        }
+        let deadline = flight.iter().map(|scrape| scrape.deadline).min().unwrap_or(started);
+        self.settle(deadline.max(started + MIN_BARRIER)).await;
+        self.figures.read(&self.source.readings());
+        self.figures.read_bus(&self.bus.stats(), self.follower.followed());
+
+        let text = self.source.render();
+        self.observed.scrapes.increment(flight.len() as u64);
+        for scrape in flight {
+            // Fails when whoever asked has gone.
+            let _gone = scrape.answer.send(text.clone());
+        }
+        self.observed.duration.record(started.elapsed());
+    }
+
+    /// Brings the counters and the gauges to one moment.
+    ///
+    /// No event is applied while the database is read. Then exactly those are applied that the answer
+    /// contains, and the gauge is set to it. Where either takes too long the gauge is NaN: neither a number
+    /// from before nor one that the counters disagree with is the number of components now.
+    async fn settle(&mut self, deadline: Instant) {
+        let snapshot = match timeout_at(deadline, self.source.snapshot()).await {
+            Ok(Ok(snapshot)) => snapshot,
+            Ok(Err(error)) => return self.unknown(&*error),
+            Err(elapsed) => return self.unknown(&elapsed),
+        };
+        match timeout_at(deadline, self.follower.reach(snapshot.own.min(snapshot.head))).await {
+            Ok(Ok(())) => self.database.set(&snapshot),
+            Ok(Err(NotReached::Log(error))) => return self.unknown(&error),
+            Ok(Err(NotReached::Ended)) | Err(_) => {
+                self.observed.barrier_timeouts.increment(1);
+                self.database.set_ahead(&snapshot);
+            }
+        }
+        self.settled();
+    }
+
+    fn unknown(&mut self, error: &dyn Error) {
+        tracing::warn!(%error, "the metrics cannot read the database");
+        self.database.set_unknown();
+        self.settled();
+    }
+
+    fn settled(&mut self) {
+        self.follower.take_count_changed();
+        self.settled_at = Some(Instant::now());
+        self.refresh_at = None;
+    }
+}
