@@ -1,0 +1,161 @@
+//! The service as a value: what its handlers share, and its routes.
+
+use axum::{
+    Router,
+    extract::{FromRef, Request},
+    http::{HeaderMap, Method, StatusCode, Uri, Version, header, uri::PathAndQuery},
+    middleware,
+};
+use inventory_metrics::Build;
+use inventory_store::{ReadError, Store};
+use tower::ServiceExt;
+use tower_http::compression::{
+    CompressionLayer, Predicate,
+    predicate::{NotForContentType, SizeAbove},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    components, docs,
+    edge::edge,
+    events::{self, Streams},
+    health::{self, Stopping},
+    kind::Kind,
+    openapi,
+    problem::Problem,
+    scrape::{Metrics, MetricsAccess},
+};
+
+/// How many event streams a process has open at once, unless it is told otherwise.
+pub const DEFAULT_MAX_EVENT_STREAMS: usize = 256;
+
+/// Answers that are shorter than this, in bytes, are sent as they are: compression would not make them fewer
+/// packets.
+const MIN_COMPRESSED_BYTES: u64 = 1400;
+
+/// How the service behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who may read `/metrics/` on the main listener.
+    pub metrics_access: MetricsAccess,
+    /// How many event streams may be open at once.
+    pub max_event_streams: usize,
+}
+
+impl Default for Options {
+    /// Metrics for everyone who can connect, and [`DEFAULT_MAX_EVENT_STREAMS`].
+    fn default() -> Self {
+        Self { metrics_access: MetricsAccess::Open, max_event_streams: DEFAULT_MAX_EVENT_STREAMS }
+    }
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("the service cannot start: {0}")]
+pub struct StartError(#[from] ReadError);
+
+/// The service over a store. Clones are the same service.
+#[derive(Clone, FromRef)]
+pub struct App {
+    store: Store,
+    metrics: Metrics,
+    metrics_access: MetricsAccess,
+    streams: Streams,
+    stopping: Stopping,
+}
+
+impl App {
+    /// Starts what the service does beside answering requests, after a look whether the database answers. It
+    /// ends when the store is closed.
+    pub async fn start(store: Store, options: Options) -> Result<Self, StartError> {
+        let Options { metrics_access, max_event_streams } = options;
+        store.ping().await?;
+        let streams = Streams::new(max_event_streams);
+        let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
+        let open = streams.clone();
+        let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64);
+        tokio::spawn(task);
+        Ok(Self { store, metrics, metrics_access, streams, stopping: Stopping::default() })
+    }
+
+    /// Everything that the service answers.
+    pub fn router(&self) -> Router {
+        let (routes, document) = routes().split_for_parts();
+        let routes = routes
+            .merge(docs::pages(&document))
+            .layer(CompressionLayer::new().compress_when(compressible()))
+            .merge(self.metrics.router(self.metrics_access.clone()));
+        self.framed(routes.with_state(self.clone()))
+    }
+
+    /// The metrics alone, open to everyone who can connect: for a listener of their own.
+    pub fn metrics_router(&self) -> Router {
+        self.framed(self.metrics.router(MetricsAccess::Open))
+    }
+
+    /// Ends the event streams, each at the next moment that it is polled, and those that are yet to begin.
+    pub fn stop_streams(&self) {
+        self.streams.stop();
+    }
+
+    /// Tells whoever asks for `/readyz` that the service is on its way down.
+    pub fn set_stopping(&self) {
+        self.stopping.begin();
+    }
+
+    /// Routes with what is around all of them.
+    fn framed(&self, routes: Router) -> Router {
+        let framed = routes
+            .fallback(not_found)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(middleware::from_fn(edge))
+            .layer(self.metrics.layer());
+        // A path with a slash at its end that is no route of its own is the same path without it. This comes
+        // last and once, so that the paths as they are documented cost nothing more.
+        let without_slash = framed.clone();
+        framed.fallback(move |request: Request| without_slash.oneshot(trimmed(request)))
+    }
+}
+
+/// The routes that the OpenAPI document tells of.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .merge(components::router())
+        .merge(events::router())
+        .merge(health::router())
+        .merge(docs::router())
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::new(Kind::NotFound, format!("there is nothing at {}", uri.path()))
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(Kind::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
+}
+
+/// What is worth compressing. A stream would wait in the compressor, and a strong entity tag names these very
+/// bytes (RFC 9110 §8.8.1), so what carries one is sent as it is.
+fn compressible() -> impl Predicate {
+    let untagged = |_: StatusCode, _: Version, headers: &HeaderMap, _: &axum::http::Extensions| {
+        !headers.contains_key(header::ETAG)
+    };
+    SizeAbove::new(MIN_COMPRESSED_BYTES).and(NotForContentType::SSE).and(untagged)
+}
+
+/// A request without the slash at the end of its path.
+fn trimmed(mut request: Request) -> Request {
+    let uri = request.uri();
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else { return request };
+    let path = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    // Cannot fail: it is the path as it was, but one character.
+    parts.path_and_query = path.parse::<PathAndQuery>().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}

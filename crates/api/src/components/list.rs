@@ -1,0 +1,204 @@
+//! `GET /api/v1/components`: pages of components.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use inventory_core::Component;
+use inventory_store::{Column, Filter, From, Operator, Page, Query, Sort, Store};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{
+    PATH,
+    cursor::{self, List},
+    fields::{self, Fields, Selected, SelectedComponent},
+    parameter,
+};
+use crate::{
+    auth::Caller,
+    body,
+    openapi::problems,
+    parameters::{self, Parameters},
+    problem::Problem,
+};
+
+/// How many components a page has unless it is told otherwise.
+pub(super) const DEFAULT_LIMIT: usize = 50;
+/// How many components a page may have.
+pub(super) const MAX_LIMIT: usize = 200;
+/// How long one value of a filter may be, in characters.
+pub(super) const MAX_FILTER_CHARS: usize = 2000;
+/// The order of creation: ids are UUIDs of version 7.
+pub(super) const DEFAULT_SORT: Sort = Sort { column: Column::Id, descending: false };
+
+/// A page of components.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ComponentPage)]
+pub(super) struct Wire<'a> {
+    /// The components, in the order that was asked for.
+    #[schema(value_type = Vec<SelectedComponent>)]
+    items: Vec<Selected<'a>>,
+    /// The `cursor` of the next page; `null` on the last.
+    next_cursor: Option<&'a str>,
+    /// The `cursor` of the previous page; `null` on the first.
+    previous_cursor: Option<&'a str>,
+    /// How many components meet the filters on all pages together.
+    total: u64,
+}
+
+problems!(ListProblems: InvalidParameter, InvalidCursor, Unauthorized, Internal, Unavailable, Timeout);
+
+/// List components
+///
+/// Pages follow a place in the order, not a number: a component that exists throughout appears exactly once,
+/// however many others come and go between the pages. Filters are parameters named after fields; all of them
+/// must hold.
+#[utoipa::path(
+    get, path = PATH, operation_id = "listComponents", tag = "components",
+    params(parameter::ListParameters),
+    responses(
+        (status = 200, description = "A page", body = Wire<'static>,
+            headers(("Link" = String, description = "The pages `next`, `prev` and `first` (RFC 8288)"))),
+        ListProblems,
+    ),
+)]
+pub(super) async fn list(
+    _caller: Caller,
+    State(store): State<Store>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let asked = Asked::read(parameters)?;
+    let page = store.components(&asked.query).await?;
+    asked.answer(page)
+}
+
+/// What was asked for, and what the links to other pages repeat.
+struct Asked {
+    query: Query,
+    list: List,
+    fields: Fields,
+    /// The parameters but the cursor, as a query.
+    link: String,
+}
+
+impl Asked {
+    fn read(mut parameters: Parameters) -> Result<Self, Problem> {
+        let mut link = String::new();
+        let mut keep = |name: &str, value: Option<String>| {
+            if let Some(value) = &value {
+                parameters::append(&mut link, name, value);
+            }
+            value
+        };
+        let limit = limit(keep("limit", parameters.take("limit")).as_deref())?;
+        let sort = sort(keep("sort", parameters.take("sort")).as_deref())?;
+        let fields = Fields::parse(keep(fields::PARAMETER, parameters.take(fields::PARAMETER)).as_deref())?;
+        let cursor = parameters.take("cursor").unwrap_or_default();
+        // By name, so that the same filters in another order are the same list.
+        let mut conditions: Vec<_> = parameters.rest().collect();
+        conditions.sort_unstable();
+        let filters = conditions.iter().map(|(name, value)| filter(name, value)).collect::<Result<_, _>>()?;
+        let list = List { sort, filters: digest(&conditions) };
+        for (name, value) in conditions {
+            keep(&name, Some(value));
+        }
+        let from = cursor::read(list, &cursor)?;
+        Ok(Self { query: Query { filters, sort, from, limit }, list, fields, link })
+    }
+
+    fn answer(&self, page: Page) -> Result<Response, Problem> {
+        let Page { items, next, previous, total } = page;
+        let next = next.map(|place| cursor::after(self.list, place));
+        let previous = previous.map(|place| cursor::before(self.list, place));
+        let body = body::of(&Wire {
+            items: items.iter().map(|item: &Component| self.fields.of(item)).collect(),
+            next_cursor: next.as_deref(),
+            previous_cursor: previous.as_deref(),
+            total,
+        })?;
+        let first = (self.query.from != From::Start).then_some("");
+        let links = [("next", next.as_deref()), ("prev", previous.as_deref()), ("first", first)];
+        let links: Vec<_> = links
+            .into_iter()
+            .filter_map(|(relation, cursor)| cursor.map(|cursor| self.link(relation, cursor)))
+            .collect();
+        let mut response = ([(header::CONTENT_TYPE, body::JSON)], body).into_response();
+        if !links.is_empty() {
+            // Cannot fail: everything in it is escaped.
+            if let Ok(value) = HeaderValue::try_from(links.join(", ")) {
+                response.headers_mut().insert(header::LINK, value);
+            }
+        }
+        Ok(response)
+    }
+
+    fn link(&self, relation: &str, cursor: &str) -> String {
+        let mut query = self.link.clone();
+        if !cursor.is_empty() {
+            parameters::append(&mut query, "cursor", cursor);
+        }
+        let mark = if query.is_empty() { "" } else { "?" };
+        format!("<{PATH}{mark}{query}>; rel=\"{relation}\"")
+    }
+}
+
+fn limit(text: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
+    match text.parse() {
+        Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
+        _ => Err(Problem::parameter("limit", format!("must be an integer from 1 to {MAX_LIMIT}"))),
+    }
+}
+
+fn sort(text: Option<&str>) -> Result<Sort, Problem> {
+    let Some(text) = text else { return Ok(DEFAULT_SORT) };
+    let (name, descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    match Column::named(name).filter(|column| column.sortable()) {
+        Some(column) => Ok(Sort { column, descending }),
+        None => Err(Problem::parameter(
+            "sort",
+            format!("must be one of these, with - before it for descending: {}", sortable().join(", ")),
+        )),
+    }
+}
+
+/// The names of the columns that a list can be sorted by.
+pub(super) fn sortable() -> Vec<&'static str> {
+    Column::ALL.into_iter().filter(|column| column.sortable()).map(Column::as_str).collect()
+}
+
+fn filter(name: &str, value: &str) -> Result<Filter, Problem> {
+    let Some(filter) = Filter::parse(name, value) else {
+        let known: Vec<_> = parameter::names().collect();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        return Err(parameters::unknown(name, &known));
+    };
+    let too_long = |value: &str| value.chars().count() > MAX_FILTER_CHARS;
+    let many = name.ends_with(Operator::In.suffix());
+    if if many { value.split(',').any(too_long) } else { too_long(value) } {
+        return Err(Problem::parameter(
+            name,
+            format!("must have at most {MAX_FILTER_CHARS} characters in a value"),
+        ));
+    }
+    filter.map_err(|error| Problem::parameter(name, error.to_string()))
+}
+
+/// Tells lists with other conditions apart. It need not be secret, but it must be the same in every process.
+fn digest(conditions: &[(String, String)]) -> u64 {
+    let mut hash = Sha256::new();
+    for (name, value) in conditions {
+        hash.update(name);
+        // Neither a name nor a value holds NUL.
+        hash.update("\0");
+        hash.update(value);
+        hash.update("\0");
+    }
+    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hash.finalize().into();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}

@@ -1,0 +1,203 @@
+//! One component: create, read, change, delete.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use inventory_core::{Component, ComponentPatch, NewComponent};
+use inventory_store::{Done, Operation, Store, Write, Written};
+
+use super::{
+    ONE_PATH, PATH,
+    fields::{self, Fields, SelectedComponent},
+    parameter::FieldsParameter,
+};
+use crate::{
+    auth::Caller,
+    body::{self, JsonBody, MAX_BYTES},
+    etag::{self, IfMatch, IfNoneMatch},
+    idempotency::{self, IdempotencyKey},
+    kind::Kind,
+    openapi::problems,
+    parameters::{Id, NoParameters, Parameters},
+    problem::Problem,
+    traceparent::Traceparent,
+};
+
+problems!(CreateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, SkuTaken, TooLarge,
+    UnsupportedMediaType, Invalid, KeyReused, Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
+
+/// Create a component
+#[utoipa::path(
+    post, path = PATH, operation_id = "createComponent", tag = "components",
+    params(IdempotencyKey),
+    request_body(content = NewComponent, content_type = "application/json"),
+    responses(
+        (status = 201, description = "The component as created", body = Component,
+            headers(
+                ("Location" = String, description = "Where the component is"),
+                ("ETag" = String, description = "Its version"),
+                ("Idempotency-Replayed" = Option<String>,
+                    description = "`true` where this is the answer to an earlier request with the same key"),
+            ),
+            links(
+                ("read" = (operation_id = "getComponent", parameters(("id" = "$response.body#/id")))),
+                ("update" = (operation_id = "updateComponent",
+                    parameters(("id" = "$response.body#/id"), ("If-Match" = "$response.header.ETag")))),
+                ("delete" = (operation_id = "deleteComponent",
+                    parameters(("id" = "$response.body#/id"), ("If-Match" = "$response.header.ETag")))),
+            )),
+        CreateProblems,
+    ),
+)]
+pub(super) async fn create(
+    caller: Caller,
+    _parameters: NoParameters,
+    State(store): State<Store>,
+    key: IdempotencyKey,
+    Traceparent(trace): Traceparent,
+    body: JsonBody<MAX_BYTES>,
+) -> Result<Response, Problem> {
+    let new = NewComponent::from_json(body.value()?)?;
+    let operation = Operation::Create(Box::new(new));
+    let idempotency = key.of(&caller.token, PATH, &body.0);
+    let write = Write { trace, idempotency, ..Write::one(operation, caller.actor()) };
+    let written = store.write(write).await?;
+    let replayed = written.replayed;
+    let component = only(written)?;
+    let mut response = component_response(StatusCode::CREATED, &component)?;
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::try_from(format!("{PATH}/{}", component.id)) {
+        headers.insert(header::LOCATION, location);
+    }
+    idempotency::mark(headers, replayed);
+    Ok(response)
+}
+
+problems!(ReadProblems: InvalidParameter, InvalidHeader, Unauthorized, NoComponent, Internal, Unavailable,
+    Timeout);
+
+/// Read a component
+#[utoipa::path(
+    get, path = ONE_PATH, operation_id = "getComponent", tag = "components",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The component's id"),
+        FieldsParameter,
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 200, description = "The component", body = SelectedComponent,
+            headers(("ETag" = String, description = "Its version"))),
+        (status = 304, description = "The component is at a version that `If-None-Match` names",
+            headers(("ETag" = String, description = "Its version"))),
+        ReadProblems,
+    ),
+)]
+pub(super) async fn read(
+    _caller: Caller,
+    Id(id): Id,
+    mut parameters: Parameters,
+    known: IfNoneMatch,
+    State(store): State<Store>,
+) -> Result<Response, Problem> {
+    let fields = Fields::parse(parameters.take(fields::PARAMETER).as_deref())?;
+    parameters.finish(&[fields::PARAMETER])?;
+    let Some(component) = store.component(id).await? else {
+        return Err(Problem::new(Kind::NoComponent, format!("there is no component {id}")));
+    };
+    let etag = etag::of(component.version);
+    if known.has(component.version) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON)), (header::ETAG, etag)];
+    Ok((headers, body::of(&fields.of(&component))?).into_response())
+}
+
+problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, NoComponent, SkuTaken,
+    Stale, TooLarge, UnsupportedMediaType, Invalid, IfMatchRequired, Internal, Busy, Unavailable,
+    OutcomeUnknown, Timeout);
+
+/// Change a component
+///
+/// The body is a JSON merge patch (RFC 7396): members that are absent stay as they are. A patch that changes
+/// nothing makes no new version.
+#[utoipa::path(
+    patch, path = ONE_PATH, operation_id = "updateComponent", tag = "components",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The component's id"),
+        IfMatch,
+    ),
+    request_body(content(
+        (ComponentPatch = "application/merge-patch+json"),
+        (ComponentPatch = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "The component as it is now", body = Component,
+            headers(("ETag" = String, description = "Its version"))),
+        UpdateProblems,
+    ),
+)]
+pub(super) async fn update(
+    caller: Caller,
+    Id(id): Id,
+    _parameters: NoParameters,
+    IfMatch(expected): IfMatch,
+    State(store): State<Store>,
+    Traceparent(trace): Traceparent,
+    body: JsonBody<MAX_BYTES>,
+) -> Result<Response, Problem> {
+    let patch = Box::new(ComponentPatch::from_json(body.value()?)?);
+    let operation = Operation::Update { id, expected, patch };
+    let written = store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
+    component_response(StatusCode::OK, &*only(written)?)
+}
+
+problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, NoComponent, Stale, IfMatchRequired,
+    Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
+
+/// Delete a component
+///
+/// The event log keeps its last state.
+#[utoipa::path(
+    delete, path = ONE_PATH, operation_id = "deleteComponent", tag = "components",
+    params(
+        ("id" = uuid::Uuid, Path, description = "The component's id"),
+        IfMatch,
+    ),
+    responses((status = 204, description = "The component is deleted"), DeleteProblems),
+)]
+pub(super) async fn delete(
+    caller: Caller,
+    Id(id): Id,
+    _parameters: NoParameters,
+    IfMatch(expected): IfMatch,
+    State(store): State<Store>,
+    Traceparent(trace): Traceparent,
+) -> Result<StatusCode, Problem> {
+    let operation = Operation::Delete { id, expected };
+    store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The component of a write of one operation.
+fn only(written: Written) -> Result<std::sync::Arc<Component>, Problem> {
+    match written.results.into_iter().next() {
+        Some(
+            Done::Created(component)
+            | Done::Updated(component)
+            | Done::Unchanged(component)
+            | Done::Deleted(component),
+        ) => Ok(component),
+        Some(Done::TokenCreated(_) | Done::TokenRevoked(_)) | None => {
+            Err(Problem::unexpected(Kind::Internal, "the write has no result", &"no component in the result"))
+        }
+    }
+}
+
+fn component_response(status: StatusCode, component: &Component) -> Result<Response, Problem> {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON));
+    headers.insert(header::ETAG, etag::of(component.version));
+    Ok((status, headers, body::of(component)?).into_response())
+}

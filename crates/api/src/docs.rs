@@ -1,0 +1,58 @@
+//! What the service says of itself: the OpenAPI document, the page to browse it with, and the explanation of
+//! every kind of failure.
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{HeaderValue, header},
+    routing::get,
+};
+use bytes::Bytes;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{app::App, body, kind::Kind, openapi, openapi::problems, problem::Problem};
+
+/// Where the page to browse the document is.
+const PAGE_PATH: &str = "/api/docs";
+/// Where the document is too.
+const API_PATH: &str = "/api/openapi.json";
+
+/// The routes that the document tells of.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(explain))
+}
+
+/// The document itself, and the page to browse it with.
+pub(crate) fn pages(document: &OpenApi) -> Router<App> {
+    // Cannot fail: a document is texts and numbers only.
+    let json = Bytes::from(document.to_json().unwrap_or_default());
+    let serve = get(move || {
+        let json = json.clone();
+        async move { ([(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON))], json) }
+    });
+    // The page's own files are in the binary: no other host is asked.
+    let page = SwaggerUi::new(PAGE_PATH).config(Config::from(openapi::PATH));
+    Router::new().route(openapi::PATH, serve.clone()).route(API_PATH, serve).merge(page)
+}
+
+problems!(ExplainProblems: BadRequest, NotFound, Internal, Timeout);
+
+/// Explain a kind of failure
+///
+/// The `type` of a problem leads here.
+#[utoipa::path(
+    get, path = "/problems/{slug}", operation_id = "explainProblem", tag = "documentation", security(()),
+    params(("slug" = String, Path, description = "The last segment of the problem's `type`")),
+    responses(
+        (status = 200, description = "What it means, and what to do", body = String, content_type = "text/plain"),
+        ExplainProblems,
+    ),
+)]
+async fn explain(Path(slug): Path<String>) -> Result<String, Problem> {
+    let Some(kind) = Kind::ALL.iter().find(|kind| kind.slug() == slug) else {
+        return Err(Problem::new(Kind::NotFound, "there is no such kind of problem"));
+    };
+    Ok(format!("{}\n\nStatus {}\n\n{}\n", kind.title(), kind.status(), kind.about()))
+}

@@ -1,0 +1,177 @@
+//! Entity tags (RFC 9110 §8.8.3): the version of a component in quotes.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{
+        HeaderMap, HeaderName, HeaderValue,
+        header::{IF_MATCH, IF_NONE_MATCH},
+        request::Parts,
+    },
+};
+use inventory_store::Expected;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required,
+        path::{Parameter, ParameterIn},
+        schema::Type,
+    },
+};
+
+use crate::{kind::Kind, openapi, problem::Problem};
+
+/// What `If-Match` and `If-None-Match` match: `*`, or entity tags with commas between them.
+const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
+
+const RULE: &str = "must be * or entity tags in quotes with commas between them, such as \"3\"";
+
+/// The strong tag of a version.
+pub(crate) fn of(version: u64) -> HeaderValue {
+    // Digits and quotes are always a header value.
+    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// The version that a change expects: `If-Match`, which must be there.
+pub(crate) struct IfMatch(pub(crate) Expected);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match Condition::read(&parts.headers, &IF_MATCH, "If-Match")? {
+            Some(Condition::Any) => Ok(Self(Expected::Any)),
+            // A weak tag never matches here, and neither does one that is not a version.
+            Some(Condition::Tags(tags)) => {
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                Ok(Self(Expected::OneOf(strong.filter_map(Tag::version).collect())))
+            }
+            None => Err(Problem::new(
+                Kind::IfMatchRequired,
+                "send If-Match with the ETag of the component that the change is made from, or If-Match: * \
+                 to change whatever is there now",
+            )),
+        }
+    }
+}
+
+/// What the client has already: `If-None-Match`.
+pub(crate) struct IfNoneMatch(Option<Condition>);
+
+impl IfNoneMatch {
+    /// Whether the client has this version.
+    pub(crate) fn has(&self, version: u64) -> bool {
+        match &self.0 {
+            None => false,
+            Some(Condition::Any) => true,
+            // Compared weakly, as RFC 9110 §13.1.2 says.
+            Some(Condition::Tags(tags)) => tags.iter().any(|tag| tag.version() == Some(version)),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Condition::read(&parts.headers, &IF_NONE_MATCH, "If-None-Match").map(Self)
+    }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "The `ETag` of the component that the change is made from; several with commas between \
+                     them; or `*` for whatever is there now. A weak tag never matches.";
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN));
+        vec![openapi::header("If-Match", Required::True, about, schema)]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let about = "The `ETag`s of what the client has already, or `*`.";
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN));
+        vec![openapi::header("If-None-Match", Required::False, about, schema)]
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Condition {
+    Any,
+    Tags(Vec<Tag>),
+}
+
+#[derive(Debug, PartialEq)]
+struct Tag {
+    weak: bool,
+    opaque: String,
+}
+
+impl Tag {
+    /// The version that it names, if it is one as [`of`] writes it: tags are compared letter by letter, so
+    /// `"03"` is not `"3"`.
+    fn version(&self) -> Option<u64> {
+        let version: u64 = self.opaque.parse().ok()?;
+        (version.to_string() == self.opaque).then_some(version)
+    }
+}
+
+impl Condition {
+    fn read(headers: &HeaderMap, header: &HeaderName, name: &'static str) -> Result<Option<Self>, Problem> {
+        let mut lines = headers.get_all(header).iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(None);
+        }
+        let lines: Vec<_> = lines
+            .map(|line| line.to_str())
+            .collect::<Result<_, _>>()
+            .map_err(|_| Problem::header(name, RULE))?;
+        // Several lines are one list (RFC 9110 §5.3).
+        Self::parse(&lines.join(",")).map(Some).ok_or_else(|| Problem::header(name, RULE))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut rest = text.trim_matches([' ', '\t']);
+        if rest == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        loop {
+            let (weak, tag) = match rest.strip_prefix("W/") {
+                Some(tag) => (true, tag),
+                None => (false, rest),
+            };
+            let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
+            if !opaque.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
+                return None;
+            }
+            tags.push(Tag { weak, opaque: opaque.to_owned() });
+            let after = after.trim_start_matches([' ', '\t']);
+            if after.is_empty() {
+                return Some(Self::Tags(tags));
+            }
+            rest = after.strip_prefix(',')?.trim_start_matches([' ', '\t']);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read_as_rfc_9110_writes_them() {
+        let versions = |text| match Condition::parse(text) {
+            Some(Condition::Tags(tags)) => {
+                tags.iter().map(|tag| (tag.weak, tag.version())).collect::<Vec<_>>()
+            }
+            other => panic!("{text:?} was read as {other:?}"),
+        };
+        assert_eq!(Condition::parse(" * "), Some(Condition::Any));
+        assert_eq!(versions("\"3\""), [(false, Some(3))]);
+        assert_eq!(versions("\"3\" ,\"4\", W/\"5\""), [(false, Some(3)), (false, Some(4)), (true, Some(5))]);
+        assert_eq!(versions("\"03\", \"a,b\", \"\""), [(false, None), (false, None), (false, None)]);
+        for bad in ["", "3", "\"3", "3\"", "\"3\" \"4\"", "\"3\",", ",", "*, \"3\"", "w/\"3\"", "\"a b\""] {
+            assert_eq!(Condition::parse(bad), None, "{bad:?} was taken for a condition");
+        }
+    }
+}

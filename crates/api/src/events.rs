@@ -1,0 +1,257 @@
+//! `GET /api/v1/events`: what happens, as Server-Sent Events.
+//!
+//! A stream is a place in the log that moves forward: it begins where the client left off and goes over from
+//! the log to the bus without a seam. A client that reads slowly is waited for; it holds up nobody else, and
+//! what it has not read yet is in the log, not in memory.
+
+mod position;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response, Sse, sse::Event as Frame},
+};
+use futures::{Stream, StreamExt, stream};
+use inventory_core::{CloudEvent, EVENT_TYPES, Event, Recorded, Seq, Subscription, TokenId};
+use inventory_store::Store;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::position::{LastEventId, Position};
+use crate::{
+    app::App, auth::Caller, kind::Kind, openapi::problems, parameters::Parameters, problem::Problem,
+};
+
+/// How long a client waits until it connects again.
+const RETRY: Duration = Duration::from_secs(2);
+/// After how long a silent stream says that it still lives.
+const PING_PERIOD: Duration = Duration::from_secs(15);
+/// The name of the event that says that the position is not one of this log.
+const RESET: &str = "reset";
+/// The name that the bus knows all streams by.
+const SUBSCRIBER: &str = "sse";
+
+/// The streams of this process: how many there may be, and when they end. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Streams {
+    most: usize,
+    free: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Streams {
+    /// Room for so many.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, free: Arc::new(Semaphore::new(most)), stop: CancellationToken::new() }
+    }
+
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        self.most.saturating_sub(self.free.available_permits())
+    }
+
+    /// Ends all of them, and each that is yet to begin.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// The route of the stream.
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Internal, Unavailable,
+    TooManyStreams, Timeout);
+
+/// Follow the events
+///
+/// Server-Sent Events. Each is named after its type (`component.created`, …), its `data` is a CloudEvent 1.0
+/// in JSON on one line, and its `id` is the position to go on after: a client that sends it back in
+/// `Last-Event-ID` misses nothing and sees nothing twice. The first frame carries the position alone. Where
+/// a position is not one of this log (the database was made anew, or restored from a backup), an event named
+/// `reset` says so, and the stream goes on from the newest event: read everything again.
+#[utoipa::path(
+    get, path = "/api/v1/events", operation_id = "followEvents", tag = "events",
+    params(position::EventParameters),
+    responses(
+        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        EventProblems,
+    ),
+)]
+async fn events(
+    caller: Caller,
+    mut parameters: Parameters,
+    LastEventId(last): LastEventId,
+    State(store): State<Store>,
+    State(streams): State<Streams>,
+) -> Result<Response, Problem> {
+    let after = parameters.take(position::AFTER).map(|text| position::parameter(&text)).transpose()?;
+    let types = Types::read(parameters.take(position::TYPES).as_deref())?;
+    let follow = position::follow(parameters.take(position::FOLLOW).as_deref())?;
+    parameters.finish(&position::PARAMETERS)?;
+    let permit = Arc::clone(&streams.free).try_acquire_owned().map_err(|_full| {
+        Problem::new(Kind::TooManyStreams, "as many event streams are open as the service allows")
+    })?;
+    // A browser that connects again repeats the query and adds the header, so the header is the newer.
+    let start = Start::find(&store, last.or(after)).await?;
+    let end = (!follow).then_some(start.head);
+    let feed = Feed {
+        subscription: store.bus().subscribe_after(SUBSCRIBER, start.after),
+        epoch: store.epoch().into(),
+        types,
+        told: start.after,
+        end,
+        caller: caller.token.id,
+        _permit: permit,
+    };
+    let first = first_frames(&start, &feed.epoch);
+    let frames = stream::iter(first).chain(feed.frames()).take_until(streams.stop.cancelled_owned());
+    Ok(Sse::new(frames.map(Ok::<_, Infallible>)).into_response())
+}
+
+/// Where a stream begins.
+struct Start {
+    /// The place after which it goes on.
+    after: Seq,
+    /// The last event when it began.
+    head: Seq,
+    /// Whether the client asked for a place that is not in this log.
+    reset: bool,
+}
+
+impl Start {
+    async fn find(store: &Store, asked: Option<Position>) -> Result<Self, Problem> {
+        let head = store.bus().head();
+        let Some(asked) = asked else { return Ok(Self { after: head, head, reset: false }) };
+        let after = asked.seq;
+        let same_log = asked.epoch.is_none_or(|epoch| epoch == store.epoch());
+        if same_log && after <= head {
+            return Ok(Self { after, head, reset: false });
+        }
+        // Another replica may have told the client of an event that has yet to reach the bus here.
+        let head = store.snapshot().await?.head.max(head);
+        if same_log && after <= head {
+            return Ok(Self { after, head, reset: false });
+        }
+        Ok(Self { after: head, head, reset: true })
+    }
+}
+
+fn first_frames(start: &Start, epoch: &str) -> Vec<Frame> {
+    let id = position::id(epoch, start.after);
+    // Without data a frame is not an event to the client, but its id and its retry time count.
+    let mut frames = vec![Frame::default().retry(RETRY).id(&id)];
+    if start.reset {
+        let data = "{\"reason\":\"the position is not one of this log\"}";
+        frames.push(Frame::default().event(RESET).id(&id).data(data));
+    }
+    frames
+}
+
+/// The events that a client asked for: all, unless it names some.
+struct Types(Option<Vec<&'static str>>);
+
+impl Types {
+    fn read(text: Option<&str>) -> Result<Self, Problem> {
+        let Some(text) = text else { return Ok(Self(None)) };
+        let known = |name: &str| EVENT_TYPES.iter().copied().find(|known| *known == name);
+        let names = text.split(',').map(|name| {
+            known(name).ok_or_else(|| {
+                let detail =
+                    format!("names {name:?}, which is not a type; there are {}", EVENT_TYPES.join(", "));
+                Problem::parameter(position::TYPES, detail)
+            })
+        });
+        Ok(Self(Some(names.collect::<Result<_, _>>()?)))
+    }
+
+    fn admit(&self, event: &Event) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(&event.type_name()))
+    }
+}
+
+/// One client's place in the log.
+struct Feed {
+    subscription: Subscription,
+    epoch: Arc<str>,
+    types: Types,
+    /// The last position that the client was told.
+    told: Seq,
+    /// The last event to send: where the client does not wait for new ones, or its token was revoked.
+    end: Option<Seq>,
+    caller: TokenId,
+    /// Makes room for another stream when this one ends.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    fn frames(self) -> impl Stream<Item = Frame> {
+        stream::unfold(self, |mut feed| async move {
+            let frame = feed.next().await?;
+            Some((frame, feed))
+        })
+    }
+
+    /// The next frame; `None` at the end.
+    async fn next(&mut self) -> Option<Frame> {
+        let ping_at = Instant::now() + PING_PERIOD;
+        loop {
+            if self.end.is_some_and(|end| self.subscription.position() > end) {
+                return None;
+            }
+            match tokio::time::timeout_at(ping_at, self.subscription.next()).await {
+                Ok(Ok(Some(event))) => {
+                    if self.is_revoked_by(&event) {
+                        self.end = Some(event.seq);
+                    }
+                    if self.types.admit(&event.data) {
+                        return self.frame(&event);
+                    }
+                }
+                Ok(Ok(None)) => return None,
+                // The client connects again; by then the log may answer.
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "an event stream ended");
+                    return None;
+                }
+                Err(_elapsed) => return Some(self.ping()),
+            }
+        }
+    }
+
+    fn frame(&mut self, event: &Recorded) -> Option<Frame> {
+        let data = CloudEvent::new(event, &self.epoch).and_then(|event| serde_json::to_string(&event));
+        match data {
+            Ok(data) => {
+                self.told = event.seq;
+                let id = position::id(&self.epoch, event.seq);
+                Some(Frame::default().event(event.data.type_name()).id(id).data(data))
+            }
+            Err(error) => {
+                tracing::error!(seq = %event.seq, %error, "an event stream ended");
+                None
+            }
+        }
+    }
+
+    /// A sign of life, with the position where it moved past events that were not asked for: a client that
+    /// connects again need not pass them once more.
+    fn ping(&mut self) -> Frame {
+        let at = self.subscription.position().previous();
+        if at == self.told {
+            return Frame::default().comment("ping");
+        }
+        self.told = at;
+        Frame::default().id(position::id(&self.epoch, at))
+    }
+
+    fn is_revoked_by(&self, event: &Recorded) -> bool {
+        matches!(&event.data, Event::TokenRevoked(revoked) if revoked.token.id == self.caller)
+    }
+}

@@ -1,0 +1,226 @@
+//! Failures as they leave the service: `application/problem+json` (RFC 9457).
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use inventory_core::{Component, Invalid};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{etag, kind::Kind};
+
+/// The media type of every failure.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// How many errors a problem lists. The rest is counted in `more_errors`.
+pub(crate) const MAX_ERRORS: usize = 100;
+
+/// Seconds after which a client may try again what the service could not do now.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// A failure on its way to a client.
+#[derive(Debug)]
+pub(crate) struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
+    kind: Kind,
+    detail: String,
+    errors: Vec<ErrorItem>,
+    current: Option<Arc<Component>>,
+    cause: Option<String>,
+}
+
+/// A failure, as RFC 9457 writes it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Wire<'a> {
+    /// What kind of failure it is: a path of this service, where it is explained. It never changes its
+    /// meaning.
+    #[schema(format = "uri-reference", example = "/problems/invalid-body")]
+    r#type: String,
+    /// The kind in words.
+    title: &'a str,
+    /// The status of the response.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong this time.
+    detail: &'a str,
+    /// The name of this occurrence in the service's log; on unexpected failures only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uri", nullable = false)]
+    instance: Option<&'a str>,
+    /// Each thing that is wrong.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false, max_items = 100)]
+    errors: &'a [ErrorItem],
+    /// How many more errors there are than `errors` lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    more_errors: Option<u64>,
+    /// The component as it is, where its version is not the expected one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    current: Option<&'a Component>,
+}
+
+/// One thing that is wrong: with a member of the body, a parameter, or a header.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+pub(crate) struct ErrorItem {
+    /// A JSON pointer (RFC 6901) to a member of the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) pointer: Option<String>,
+    /// The name of a parameter in the path or the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) parameter: Option<String>,
+    /// The name of a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) header: Option<&'static str>,
+    /// What is wrong with it.
+    pub(crate) detail: String,
+    /// In a batch: the kind of failure that the operation would be alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) r#type: Option<String>,
+    /// In a batch: the component as it is, where its version is not the expected one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Component>)]
+    pub(crate) current: Option<Arc<Component>>,
+}
+
+/// Why a response is a failure that nobody foresaw: for whoever writes the access log.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause {
+    /// The `instance` of the problem.
+    pub(crate) instance: String,
+    /// What happened, not for clients.
+    pub(crate) reason: String,
+}
+
+impl Problem {
+    /// A failure of a kind, with what is special about this one.
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self(Box::new(Content {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            current: None,
+            cause: None,
+        }))
+    }
+
+    /// A failure that the client cannot mend. The cause goes to the log, not to the client.
+    pub(crate) fn unexpected(kind: Kind, detail: &str, cause: &dyn std::fmt::Display) -> Self {
+        let mut problem = Self::new(kind, detail);
+        problem.0.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// A parameter of the path or the query that is not as it must be.
+    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let item =
+            ErrorItem { parameter: Some(name.to_owned()), detail: detail.clone(), ..ErrorItem::default() };
+        Self::new(Kind::InvalidParameter, format!("the parameter {name:?} {detail}")).with_errors(vec![item])
+    }
+
+    /// A header that is not as it must be.
+    pub(crate) fn header(name: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let item = ErrorItem { header: Some(name), detail: detail.clone(), ..ErrorItem::default() };
+        Self::new(Kind::InvalidHeader, format!("the header {name} {detail}")).with_errors(vec![item])
+    }
+
+    /// The same with what is wrong, one by one.
+    pub(crate) fn with_errors(mut self, errors: Vec<ErrorItem>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
+    /// The same with the component as it is.
+    pub(crate) fn with_current(mut self, current: Arc<Component>) -> Self {
+        self.0.current = Some(current);
+        self
+    }
+
+    /// What went wrong this time.
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+}
+
+impl ErrorItem {
+    /// A member of the body that is not as it must be.
+    pub(crate) fn member(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), detail: detail.into(), ..Self::default() }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(Invalid(errors): Invalid) -> Self {
+        let items = errors.into_iter().map(|error| ErrorItem::member(error.pointer, error.detail));
+        Self::invalid(items.collect())
+    }
+}
+
+impl Problem {
+    /// A body whose members are not as they must be.
+    pub(crate) fn invalid(errors: Vec<ErrorItem>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{} {}", one.pointer.as_deref().unwrap_or_default(), one.detail),
+            many => format!("{} members of the body are not valid", many.len()),
+        };
+        Self::new(Kind::Invalid, detail.trim_start()).with_errors(errors)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Content { kind, detail, mut errors, current, cause } = *self.0;
+        let more_errors = errors.len().saturating_sub(MAX_ERRORS);
+        errors.truncate(MAX_ERRORS);
+        let cause = cause.map(|reason| Cause { instance: Uuid::now_v7().urn().to_string(), reason });
+        let wire = Wire {
+            r#type: kind.reference(),
+            title: kind.title(),
+            status: kind.status().as_u16(),
+            detail: &detail,
+            instance: cause.as_ref().map(|cause| cause.instance.as_str()),
+            errors: &errors,
+            more_errors: (more_errors > 0).then_some(more_errors as u64),
+            current: current.as_deref(),
+        };
+        // Cannot fail: every member is a text, a number or a component.
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = kind.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(current) = current {
+            headers.insert(header::ETAG, etag::of(current.version));
+        }
+        match kind.status() {
+            StatusCode::UNAUTHORIZED => {
+                headers
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"inventory\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
+        }
+        response
+    }
+}
