@@ -131,13 +131,13 @@ struct Inner {
     epoch: String,
     clock: Clock,
     tokens: TokenCache,
-    /// Taken at the close: the writer ends when it is gone.
-    requests: Mutex<Option<mpsc::Sender<Request>>>,
+    requests: mpsc::Sender<Request>,
     nudge: Arc<Notify>,
     figures: Arc<Figures>,
     halted: Arc<AtomicBool>,
     drift: Arc<AtomicI64>,
-    stop_maintenance: CancellationToken,
+    /// Stops the writer and the maintenance.
+    stop: CancellationToken,
     /// The writer, the tailer and the maintenance, in the order in which they end.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -167,12 +167,12 @@ impl Store {
             epoch,
             clock: config.clock,
             tokens: TokenCache::default(),
-            requests: Mutex::new(Some(requests)),
+            requests,
             nudge: Arc::default(),
             figures: Arc::default(),
             halted: Arc::default(),
             drift: Arc::default(),
-            stop_maintenance: CancellationToken::new(),
+            stop: CancellationToken::new(),
             tasks: Mutex::default(),
         };
         let writer = Writer {
@@ -181,6 +181,7 @@ impl Store {
             requests: receiver,
             committed,
             figures: Arc::clone(&inner.figures),
+            stop: inner.stop.clone(),
         };
         let tailer = Tailer {
             publisher,
@@ -194,7 +195,7 @@ impl Store {
             database,
             clock: inner.clock.clone(),
             drift: Arc::clone(&inner.drift),
-            stop: inner.stop_maintenance.clone(),
+            stop: inner.stop.clone(),
         };
         inner.bus.register(inner.tokens.clone());
         inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([
@@ -253,12 +254,9 @@ impl Store {
     /// Carries out a write. From the moment the writer has it, it is carried out whether or not the answer
     /// is awaited.
     pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
-        let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let requests = requests.ok_or(WriteError::Busy)?;
         let write = Prepared::new(write, &self.inner.clock);
         let (answer, answered) = oneshot::channel();
-        requests.send(Request { write, answer }).await.map_err(|_closed| WriteError::Busy)?;
-        drop(requests);
+        self.inner.requests.send(Request { write, answer }).await.map_err(|_closed| WriteError::Busy)?;
         answered.await.unwrap_or(Err(WriteError::Unknown))
     }
 
@@ -349,8 +347,7 @@ impl Store {
     pub fn stats(&self) -> Stats {
         let Inner { database, requests, figures, halted, drift, .. } = &*self.inner;
         let Figures { transactions, retries, done, refused, failed, events } = &**figures;
-        let requests = requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = requests.as_ref().map_or(0, |requests| QUEUE - requests.capacity());
+        let waiting = QUEUE - requests.capacity();
         let (readers_open, readers_idle, readers_max) = database.readers();
         Stats {
             transactions: transactions.load(Ordering::Relaxed),
@@ -391,8 +388,7 @@ impl Store {
     /// finish, and closes the connections.
     pub async fn close(&self) {
         // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
-        self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.inner.stop_maintenance.cancel();
+        self.inner.stop.cancel();
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             if let Err(error) = task.await {

@@ -17,6 +17,7 @@ use futures::FutureExt;
 use inventory_core::{EventId, Origin, Recorded, Seq, micros};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -66,6 +67,8 @@ pub(crate) struct Writer {
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) committed: mpsc::UnboundedSender<Vec<Recorded>>,
     pub(crate) figures: Arc<Figures>,
+    /// Lets no further write in; those that are in are carried out.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Why a batch was not committed.
@@ -83,10 +86,20 @@ impl From<DbErr> for Failure {
 }
 
 impl Writer {
-    /// Runs until nobody can send a request any more and all are answered.
+    /// Runs until it is stopped and every write that was let in is answered.
     pub(crate) async fn run(mut self) {
         let mut waiting = Vec::with_capacity(MAX_WRITES);
-        while self.requests.recv_many(&mut waiting, MAX_WRITES).await > 0 {
+        loop {
+            let received = tokio::select! {
+                received = self.requests.recv_many(&mut waiting, MAX_WRITES) => received,
+                () = self.stop.cancelled(), if !self.requests.is_closed() => {
+                    self.requests.close();
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
             while !waiting.is_empty() {
                 let rest = waiting.split_off(batch_length(&waiting));
                 self.serve(std::mem::replace(&mut waiting, rest)).await;
