@@ -1,1 +1,51 @@
-fn main() {}
+//! Every chore of this repository: `cargo xtask --help`.
+
+mod bench;
+mod chore;
+mod ci;
+mod http;
+mod repository;
+mod requirement;
+mod schemathesis;
+mod service;
+mod suites;
+mod tally;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Every chore of this repository")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test suite with what this machine has, and say what was skipped.
+    Test,
+    /// Run everything that a change must pass: format, lints, documentation, layout and licences, tests.
+    Ci,
+    /// Compare the service with a hand-written peer and with a constant (needs wrk, sqlite3 and psql).
+    Bench(bench::Options),
+    /// Check the layout of the workspace and the licences of its dependencies.
+    Tidy,
+    /// Write openapi.json from the types.
+    Openapi,
+    /// Write docs/metrics.md from the catalogue of metrics.
+    MetricsDocs,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().chore {
+        Chore::Test => return suites::run(),
+        Chore::Ci => return ci::run(),
+        Chore::Bench(options) => bench::run(&options)?,
+        Chore::Tidy => ci::tidy()?,
+        Chore::Openapi => chore::write_example("inventory-api", "openapi", "openapi.json")?,
+        Chore::MetricsDocs => chore::write_example("inventory-metrics", "catalogue", "docs/metrics.md")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

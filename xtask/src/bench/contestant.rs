@@ -1,0 +1,70 @@
+//! Who is measured.
+
+use std::{net::SocketAddr, path::PathBuf, process::Command};
+
+use crate::{chore, repository, service};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Contestant {
+    /// This service.
+    Service,
+    /// axum and sqlx by hand, without any of the guarantees.
+    Peer,
+    /// An axum handler that returns a constant.
+    Constant,
+}
+
+impl Contestant {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Peer => "peer",
+            Self::Constant => "constant",
+        }
+    }
+
+    /// How it is started.
+    pub(super) fn command(self, binaries: &Binaries, url: &str, address: SocketAddr) -> Command {
+        let address_text = address.to_string();
+        match self {
+            Self::Service => service::inventory(&binaries.service, url, address),
+            Self::Peer => {
+                let mut command = Command::new(&binaries.peer);
+                command.args([url, &address_text]);
+                command
+            }
+            Self::Constant => {
+                let mut command = Command::new(&binaries.constant);
+                command.arg(address_text);
+                command
+            }
+        }
+    }
+}
+
+/// The programs of the contestants.
+#[derive(Debug)]
+pub(super) struct Binaries {
+    pub(super) service: PathBuf,
+    peer: PathBuf,
+    constant: PathBuf,
+}
+
+/// Builds all, as a user would: the profile `release`.
+pub(super) fn build() -> anyhow::Result<Binaries> {
+    chore::run(&mut repository::cargo(&["build", "--release", "--locked", "--package", "inventory"]))?;
+    let target = repository::target();
+    // A folder of its own: the peer is another workspace with features of its own.
+    let peers = target.join("bench");
+    let manifest = repository::root().join("xtask/bench/peer/Cargo.toml");
+    chore::run(
+        repository::cargo(&["build", "--release", "--locked"])
+            .args(["--manifest-path".as_ref(), manifest.as_os_str()])
+            .args(["--target-dir".as_ref(), peers.as_os_str()]),
+    )?;
+    Ok(Binaries {
+        service: target.join("release/inventory"),
+        peer: peers.join("release/peer"),
+        constant: peers.join("release/constant"),
+    })
+}

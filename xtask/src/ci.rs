@@ -1,0 +1,30 @@
+//! What a change must pass, in the order in which it is fast to learn of a failure.
+
+use std::process::ExitCode;
+
+use crate::{chore, repository::cargo, suites};
+
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    chore::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    tidy()?;
+    chore::run(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    chore::run(
+        cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    suites::run()
+}
+
+/// The layout, the fences and the licences: `xtask/tests/tidy.rs`.
+pub(crate) fn tidy() -> anyhow::Result<()> {
+    chore::run(&mut cargo(&["test", "--quiet", "--package", "xtask", "--test", "tidy"]))
+}

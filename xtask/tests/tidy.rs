@@ -1,0 +1,336 @@
+//! The layout of the workspace, as `ARCHITECTURE.md` states it. Most of it is about what is absent, which no
+//! other test would notice.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// Which crates of the workspace a crate may depend on.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("inventory", &["inventory-api", "inventory-core", "inventory-store"]),
+    ("inventory-api", &["inventory-core", "inventory-metrics", "inventory-store"]),
+    ("inventory-core", &[]),
+    ("inventory-metrics", &["inventory-core"]),
+    ("inventory-migration", &[]),
+    ("inventory-store", &["inventory-core", "inventory-migration"]),
+    ("xtask", &[]),
+];
+
+/// Which crates may depend on something that shapes whoever knows it.
+const FENCES: [(&str, &[&str]); 17] = [
+    ("anyhow", &["inventory", "xtask"]),
+    ("async-broadcast", &["inventory-core"]),
+    ("axum", &["inventory", "inventory-api"]),
+    ("axum-extra", &["inventory-api"]),
+    ("clap", &["inventory", "xtask"]),
+    ("csv", &["inventory"]),
+    ("hyper", &["inventory-api"]),
+    ("indicatif", &["inventory"]),
+    ("metrics", &["inventory-api", "inventory-metrics"]),
+    ("metrics-exporter-prometheus", &["inventory-api"]),
+    ("reqwest", &["inventory"]),
+    ("sea-orm", &["inventory-store"]),
+    ("sea-orm-migration", &["inventory-migration"]),
+    ("sqlx", &[]),
+    ("tower-http", &["inventory-api"]),
+    ("tracing-subscriber", &["inventory"]),
+    ("utoipa", &["inventory-api", "inventory-core"]),
+];
+
+/// Names that say nothing about what is in a file.
+const EMPTY_NAMES: [&str; 8] = ["common", "helper", "helpers", "misc", "type", "types", "util", "utils"];
+
+/// The longest a source file may be, in lines, without its tests.
+const MAX_LINES: usize = 600;
+
+#[test]
+fn crates_depend_on_each_other_along_the_arrows_only() {
+    let arrows = BTreeMap::from(ARROWS);
+    let packages = packages();
+    let names: BTreeSet<_> = packages.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(names, arrows.keys().copied().collect(), "every crate of the workspace has its arrows here");
+    for package in &packages {
+        for dependency in package.dependencies.iter().filter(|name| names.contains(name.as_str())) {
+            let name = package.name.as_str();
+            assert!(arrows[name].contains(&dependency.as_str()), "{name} may not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn dependencies_stay_within_their_fences() {
+    let fences = BTreeMap::from(FENCES);
+    for Package { name, dependencies, .. } in packages() {
+        for dependency in dependencies {
+            if let Some(inside) = fences.get(dependency.as_str()) {
+                assert!(inside.contains(&name.as_str()), "{name} may not depend on {dependency}");
+            }
+        }
+    }
+}
+
+#[test]
+fn manifests_share_lints_versions_and_licence() {
+    for Package { name, folder, .. } in packages() {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(
+            manifest.contains("\n[lints]\nworkspace = true\n"),
+            "{name} does not take the workspace's lints"
+        );
+        assert!(
+            manifest.contains("\nlicense.workspace = true\n"),
+            "{name} does not take the workspace's licence"
+        );
+        let mut section = "";
+        for line in manifest.lines().map(str::trim) {
+            if line.starts_with('[') {
+                section = line;
+            } else if section.contains("dependencies") && line.contains('=') {
+                let shared = line.contains(".workspace = true") || line.contains("workspace = true");
+                assert!(shared, "{name} has a version of its own: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_licences_are_there() {
+    for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(root().join(file).is_file(), "there is no {file}");
+    }
+}
+
+#[test]
+fn source_files_are_named_for_what_is_in_them_and_short() {
+    for (path, text) in sources() {
+        let path = path.strip_prefix(root()).unwrap();
+        for part in path.with_extension("").iter().filter_map(|part| part.to_str()) {
+            assert!(!EMPTY_NAMES.contains(&part), "{}: {part:?} says nothing", path.display());
+        }
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        let is_test = path.iter().any(|part| part == "tests");
+        assert!(is_test || lines <= MAX_LINES, "{} has {lines} lines", path.display());
+    }
+}
+
+#[test]
+fn source_files_hide_no_lint_and_leave_nothing_undone() {
+    // Written in two parts so that they are not found here.
+    let forbidden = [
+        (concat!("#[", "allow("), "use #[expect(…, reason = \"…\")]"),
+        (concat!("#![", "allow("), "use #![expect(…, reason = \"…\")]"),
+        (concat!("todo", "!("), "do it"),
+        (concat!("unimplemented", "!("), "do it"),
+        (concat!("#[", "ignore"), "a test that never runs is none"),
+    ];
+    for (path, text) in sources() {
+        for (number, line) in (1..).zip(text.lines()) {
+            for (what, instead) in forbidden {
+                assert!(!line.contains(what), "{}:{number}: {what}: {instead}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_knows_the_machine_it_was_written_on() {
+    let forbidden =
+        [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/tmp/", "bash")];
+    for path in files(&root()) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (number, line) in (1..).zip(text.lines()) {
+            for what in forbidden {
+                assert!(!line.contains(what), "{}:{number}: {what}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn dependencies_have_licences_that_can_be_passed_on() {
+    let allowed = list("licenses", "allow");
+    let banned = list("bans", "deny");
+    let mut wrong = Vec::new();
+    for package in linked_packages() {
+        let name = package["name"].as_str().unwrap();
+        let licence = package["license"].as_str().unwrap_or("none");
+        if !Licence::new(licence).is_satisfied_by(&allowed) {
+            wrong.push(format!("the licence of {name} is {licence}, which deny.toml does not allow"));
+        }
+        if banned.contains(name) {
+            wrong.push(format!("deny.toml bans {name}"));
+        }
+        // A path within the repository has no source.
+        if let Some(source) = package["source"].as_str()
+            && source != "registry+https://github.com/rust-lang/crates.io-index"
+        {
+            wrong.push(format!("{name} comes from {source}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn licence_expressions_are_read_as_spdx_says() {
+    let allowed = BTreeSet::from(["MIT".to_owned(), "Unicode-3.0".to_owned(), "A WITH x".to_owned()]);
+    for (expression, satisfied) in [
+        ("MIT", true),
+        ("GPL-3.0", false),
+        ("GPL-3.0 OR MIT", true),
+        ("GPL-3.0/MIT", true),
+        ("GPL-3.0 AND MIT", false),
+        ("(GPL-3.0 OR MIT) AND Unicode-3.0", true),
+        ("MIT OR GPL-3.0 AND LGPL-3.0", true),
+        ("A", false),
+        ("A WITH x", true),
+    ] {
+        assert_eq!(Licence::new(expression).is_satisfied_by(&allowed), satisfied, "{expression}");
+    }
+}
+
+/// A crate of the workspace.
+struct Package {
+    name: String,
+    folder: PathBuf,
+    /// What it is built from, tests aside.
+    dependencies: Vec<String>,
+}
+
+fn packages() -> Vec<Package> {
+    let metadata = metadata(&["--no-deps"]);
+    let read = |package: &Value| {
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        Package {
+            name: package["name"].as_str().unwrap().to_owned(),
+            folder: Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned(),
+            dependencies: dependencies
+                .filter(|dependency| dependency["kind"] != "dev")
+                .map(|dependency| dependency["name"].as_str().unwrap().to_owned())
+                .collect(),
+        }
+    };
+    metadata["packages"].as_array().unwrap().iter().map(read).collect()
+}
+
+/// Every package that a build of the workspace contains or runs, tests aside, on any platform.
+fn linked_packages() -> Vec<Value> {
+    let metadata = metadata(&["--all-features"]);
+    let nodes: BTreeMap<_, _> =
+        metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| (id(&node["id"]), node)).collect();
+    let mut open: Vec<_> = metadata["workspace_members"].as_array().unwrap().iter().map(id).collect();
+    let mut linked = BTreeSet::new();
+    while let Some(next) = open.pop() {
+        if linked.insert(next) {
+            let dependencies = nodes[next]["deps"].as_array().unwrap().iter();
+            let needed = dependencies.filter(|dependency| {
+                dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"] != "dev")
+            });
+            open.extend(needed.map(|dependency| id(&dependency["pkg"])));
+        }
+    }
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages.filter(|package| linked.contains(id(&package["id"]))).cloned().collect()
+}
+
+fn id(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+fn metadata(arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The strings of a list in a section of `deny.toml`, each on a line of its own.
+fn list(section: &str, key: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("deny.toml")).unwrap();
+    let (_, section) = text.split_once(&format!("\n[{section}]\n")).expect("a section of deny.toml");
+    let (_, list) = section.split_once(&format!("\n{key} = [\n")).expect("a list of deny.toml");
+    let (list, _) = list.split_once("\n]").expect("the end of a list of deny.toml");
+    let strings = list.lines().filter_map(|line| Some(line.split_once('"')?.1.split_once('"')?.0.to_owned()));
+    strings.collect()
+}
+
+/// An SPDX licence expression. The slash is how it was written before there was `OR`.
+struct Licence(Vec<String>);
+
+impl Licence {
+    fn new(expression: &str) -> Self {
+        let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+        Self(spaced.split_whitespace().map(ToOwned::to_owned).rev().collect())
+    }
+
+    fn is_satisfied_by(mut self, allowed: &BTreeSet<String>) -> bool {
+        let satisfied = self.either(allowed);
+        assert!(self.0.is_empty(), "a licence expression ends with {:?}", self.0);
+        satisfied
+    }
+
+    fn either(&mut self, allowed: &BTreeSet<String>) -> bool {
+        let mut satisfied = self.both(allowed);
+        while self.0.pop_if(|token| token == "OR").is_some() {
+            satisfied |= self.both(allowed);
+        }
+        satisfied
+    }
+
+    fn both(&mut self, allowed: &BTreeSet<String>) -> bool {
+        let mut satisfied = self.one(allowed);
+        while self.0.pop_if(|token| token == "AND").is_some() {
+            satisfied &= self.one(allowed);
+        }
+        satisfied
+    }
+
+    fn one(&mut self, allowed: &BTreeSet<String>) -> bool {
+        let mut name = self.0.pop().expect("a licence");
+        if name == "(" {
+            let satisfied = self.either(allowed);
+            assert_eq!(self.0.pop().as_deref(), Some(")"));
+            return satisfied;
+        }
+        if self.0.pop_if(|token| token == "WITH").is_some() {
+            name = format!("{name} WITH {}", self.0.pop().expect("an exception"));
+        }
+        allowed.contains(&name)
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every Rust file and what is in it.
+fn sources() -> Vec<(PathBuf, String)> {
+    let rust =
+        files(&root()).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    rust.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Every file of the repository, but for what git and cargo keep, and databases.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if entry.file_type().unwrap().is_dir() {
+            if name != ".git" && name != "target" {
+                files.extend(self::files(&entry.path()));
+            }
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files
+}
