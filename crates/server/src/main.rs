@@ -1,1 +1,135 @@
-fn main() {}
+//! The binary `inventory`: reads the configuration, puts the crates together, and turns what went wrong into
+//! one sentence and an exit code. What the service does is in the other crates.
+
+mod check;
+mod config;
+mod database;
+mod environment;
+mod export;
+mod import;
+mod listen;
+mod logging;
+mod migrate;
+mod remote;
+mod secret;
+mod serve;
+mod target;
+mod token;
+mod welcome;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, parser::ValueSource};
+
+use config::{Cli, Command};
+
+/// What a command ends with where it did what was asked but what it found is bad: a violation, a bad row.
+const FAILURE: u8 = 1;
+/// What a command ends with where it was asked wrongly.
+const USAGE: u8 = 2;
+
+/// What there is to say was said already; only the exit code is left to tell of it.
+#[derive(Debug, thiserror::Error)]
+#[error("see above")]
+struct Reported;
+
+/// The options do not go together, or one of them has a bad value.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misconfigured(String);
+
+fn main() -> ExitCode {
+    let cli = match configure() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Reported>() => FAILURE.into(),
+        // Whoever reads our output has read enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            let code = if error.is::<Misconfigured>() { USAGE } else { FAILURE };
+            code.into()
+        }
+    }
+}
+
+fn configure() -> Result<Cli, ExitCode> {
+    let mut command = Cli::command();
+    command.build();
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    if let Some(sentence) = environment::unknown(&command, variables) {
+        say(&format!("error: {sentence}"));
+        return Err(USAGE.into());
+    }
+    let parsed = command.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| {
+        refuse_misplaced(&matches)?;
+        Cli::from_arg_matches(&matches)
+    });
+    parsed.map_err(|error| {
+        if error.use_stderr() {
+            let given: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            say(environment::explain(&error, &command, &given).trim_end());
+            USAGE.into()
+        } else {
+            // The text of --help and --version.
+            match error.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => FAILURE.into(),
+            }
+        }
+    })
+}
+
+/// `inventory --listen … import` would drop the option without a word.
+fn refuse_misplaced(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(name) = matches.subcommand_name() else { return Ok(()) };
+    let serve = config::Serve::augment_args(clap::Command::new(""));
+    let misplaced = serve.get_arguments().find(|arg| {
+        let id = arg.get_id().as_str();
+        matches.value_source(id) == Some(ValueSource::CommandLine)
+    });
+    match misplaced.and_then(clap::Arg::get_long) {
+        Some(flag) => {
+            let what = format!("--{flag} belongs behind `serve`, and the command is `{name}`\n");
+            Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, what))
+        }
+        None => Ok(()),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { common, serve, command } = cli;
+    let command = command.unwrap_or(Command::Serve(serve));
+    let default_filter = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    logging::start(common.log.as_deref().unwrap_or(default_filter))?;
+    // reqwest is built without a default for this. An error means that there is one already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(options) => serve::run(&common, options).await,
+            Command::Migrate => migrate::run(&common).await,
+            Command::Import(options) => import::run(&common, options).await,
+            Command::Export(options) => export::run(&common, options).await,
+            Command::Token(command) => token::run(&common, command).await,
+            Command::Check(options) => check::run(&common, &options).await,
+        }
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Says a sentence to the person at the terminal. Where there is nobody, there is nobody to tell of that either.
+fn say(sentence: &str) {
+    drop(writeln!(io::stderr(), "{sentence}"));
+}

@@ -1,0 +1,157 @@
+//! Where a command works: in a database, or through a running server.
+
+use anyhow::{Context as _, ensure};
+use indicatif::ProgressBar;
+use inventory_core::{Actor, Component, ComponentId, Sku};
+use inventory_store::{
+    Column, Filter, From, Operation, Place, Query, Reason, Refusal, Sort, Store, Write, WriteError,
+};
+
+use crate::{
+    config::{Common, Server},
+    database::{self, Purpose},
+    remote::Remote,
+};
+
+/// A place with components.
+pub(crate) enum Target {
+    /// A database, opened by this process.
+    Database(Store),
+    /// A server, spoken to over HTTP.
+    Server(Box<Remote>),
+}
+
+/// What became of operations that were to be carried out together.
+pub(crate) enum Attempt {
+    /// All were carried out.
+    Done,
+    /// None was, because someone else changed what they are about: which, and why.
+    Overtaken(Vec<(usize, String)>),
+}
+
+/// Where the next page of components begins.
+pub(crate) enum Cursor {
+    Place(Place),
+    /// A server's cursor, of which only the server knows the meaning.
+    Opaque(String),
+}
+
+/// How many components a page holds.
+pub(crate) const PAGE: usize = 200;
+
+impl Target {
+    pub(crate) async fn open(common: &Common, server: &Server, purpose: Purpose) -> anyhow::Result<Self> {
+        match &server.url {
+            Some(url) => Ok(Self::Server(Box::new(Remote::new(url, server)?))),
+            None => Ok(Self::Database(database::open(common, purpose).await?)),
+        }
+    }
+
+    /// Whether so many rows can be carried out together.
+    pub(crate) fn check_size(&self, rows: usize) -> anyhow::Result<()> {
+        let max = Remote::MAX_OPERATIONS;
+        ensure!(
+            matches!(self, Self::Database(_)) || rows <= max,
+            "a server carries out at most {max} operations together, and this file has {rows} rows: split the \
+             file, or import it into the database itself by leaving --url out"
+        );
+        Ok(())
+    }
+
+    /// The components that have one of these ids or one of these skus, each once.
+    pub(crate) async fn find(
+        &self,
+        ids: &[ComponentId],
+        skus: &[Sku],
+        progress: &ProgressBar,
+    ) -> anyhow::Result<Vec<Component>> {
+        let mut found = match self {
+            Self::Database(store) => find_stored(store, ids, skus, progress).await?,
+            Self::Server(remote) => remote.find(ids, skus, progress).await?,
+        };
+        found.sort_by_key(|component| component.id);
+        found.dedup_by_key(|component| component.id);
+        Ok(found)
+    }
+
+    /// Carries out operations together.
+    pub(crate) async fn write(&self, operations: &[Operation]) -> anyhow::Result<Attempt> {
+        match self {
+            Self::Database(store) => {
+                let write = Write::all(operations.to_vec(), Actor::import());
+                match store.write(write).await {
+                    Ok(_) => Ok(Attempt::Done),
+                    Err(WriteError::Refused(refusals)) => overtaken(refusals),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Self::Server(remote) => remote.write(operations).await,
+        }
+    }
+
+    /// A page of all components, in the order of their ids.
+    pub(crate) async fn page(
+        &self,
+        from: Option<Cursor>,
+    ) -> anyhow::Result<(Vec<Component>, Option<Cursor>)> {
+        match self {
+            Self::Database(store) => {
+                let from = match from {
+                    Some(Cursor::Place(place)) => From::After(place),
+                    _ => From::Start,
+                };
+                let sort = Sort { column: Column::Id, descending: false };
+                let query = Query { filters: Vec::new(), sort, from, limit: PAGE };
+                let page = store.components(&query).await?;
+                Ok((page.items, page.next.map(Cursor::Place)))
+            }
+            Self::Server(remote) => {
+                let cursor = match from {
+                    Some(Cursor::Opaque(cursor)) => Some(cursor),
+                    _ => None,
+                };
+                let (items, next) = remote.page(cursor.as_deref()).await?;
+                Ok((items, next.map(Cursor::Opaque)))
+            }
+        }
+    }
+
+    pub(crate) async fn close(self) {
+        if let Self::Database(store) = self {
+            store.close().await;
+        }
+    }
+}
+
+async fn find_stored(
+    store: &Store,
+    ids: &[ComponentId],
+    skus: &[Sku],
+    progress: &ProgressBar,
+) -> anyhow::Result<Vec<Component>> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(PAGE) {
+        let list: Vec<_> = chunk.iter().map(ToString::to_string).collect();
+        let filter = Filter::parse("id__in", &list.join(",")).context("ids cannot be looked up")??;
+        let sort = Sort { column: Column::Id, descending: false };
+        let query = Query { filters: vec![filter], sort, from: From::Start, limit: PAGE };
+        found.extend(store.components(&query).await?.items);
+        progress.inc(chunk.len() as u64);
+    }
+    for chunk in skus.chunks(PAGE) {
+        found.extend(store.components_by_sku(chunk).await?);
+        progress.inc(chunk.len() as u64);
+    }
+    Ok(found)
+}
+
+/// Refusals that come of what others did meanwhile; anything else is an error.
+fn overtaken(refusals: Vec<Refusal>) -> anyhow::Result<Attempt> {
+    let reasons = refusals.into_iter().map(|Refusal { index, reason }| match reason {
+        Reason::NoComponent(_) | Reason::Stale(_) | Reason::SkuTaken(_) | Reason::Invalid(_) => {
+            Ok((index, reason.to_string()))
+        }
+        Reason::NoToken(_) | Reason::TokenNameTaken(_) => Err(anyhow::anyhow!(reason)),
+    });
+    Ok(Attempt::Overtaken(reasons.collect::<anyhow::Result<_>>()?))
+}

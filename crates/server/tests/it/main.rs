@@ -1,0 +1,17 @@
+//! The binary from outside: real processes, real databases, real HTTP.
+//!
+//! [`database`], [`command`] and [`server`] are what the tests are written with; every other module is tests.
+
+mod command;
+mod database;
+mod server;
+
+mod bad_input;
+mod configuration;
+mod exports;
+mod first_start;
+mod imports;
+mod kicad;
+mod metrics_access;
+mod shutdown;
+mod tokens;

@@ -1,0 +1,146 @@
+//! Stopping under load: nothing that was answered is lost, and nothing is half done.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Instant,
+};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    command::run,
+    database::TestDatabase,
+    server::{PATIENCE, Server, TOKEN},
+};
+
+/// Creates components until the server stops answering; how many were answered with 201.
+async fn create_until_refused(server: &Server, client: usize) -> u64 {
+    let mut created = 0;
+    for number in 0.. {
+        let component = json!({"name": "a", "sku": format!("{client}/{number}")});
+        let request = server.api.request(Method::POST, "/api/v1/components").json(&component);
+        match request.send().await {
+            Ok(response) if response.status() == StatusCode::CREATED => created += 1,
+            // The writer takes no more; the connection closes next.
+            Ok(response) => assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE),
+            Err(_) => break,
+        }
+    }
+    created
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_under_load_loses_nothing() {
+    const CLIENTS: usize = 8;
+    const BEFORE_THE_STOP: usize = 100;
+    for database in TestDatabase::each() {
+        let mut server = Server::start(&database);
+        let created: u64 = {
+            let server = &server;
+            let clients = futures_of((0..CLIENTS).map(|client| create_until_refused(server, client)));
+            let stop = async {
+                // Event 1 is the bootstrap token.
+                server.api.events(1, BEFORE_THE_STOP).await;
+                server.signal("TERM");
+                0
+            };
+            let (counts, _) = tokio::join!(clients, stop);
+            counts.into_iter().sum()
+        };
+        let status = server.wait();
+        assert!(status.success(), "{status}\n{}", server.log());
+        assert!(created >= BEFORE_THE_STOP as u64);
+        let rows: u64 = database.shell("SELECT count(*) FROM component").parse().unwrap();
+        // An answer may be lost on the way to a client that the connection was closed on, a write may not.
+        assert!(rows >= created, "{created} were answered and {rows} are there");
+        assert!(rows <= created + CLIENTS as u64, "{rows} are there and only {created} were answered");
+        let report = run(&database, &["check"]).ok();
+        assert!(report.contains(&format!("Looked at {rows} components")), "{report}");
+        assert_eq!(server.rest_of_stdout(), "");
+    }
+}
+
+/// Polls all at once; the clients share one thread, which is enough to keep the server busy.
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        let mut ready = true;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *output = Some(value),
+                    std::task::Poll::Pending => ready = false,
+                }
+            }
+        }
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    futures.into_iter().map(|(_, output)| output.unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_stream_and_idle_connections_do_not_delay_a_stop() {
+    let database = TestDatabase::sqlite();
+    let mut server = Server::start(&database);
+    let mut stream = server.api.request(Method::GET, "/api/v1/events").send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    let address = server.base.strip_prefix("http://").unwrap();
+    let silent = TcpStream::connect(address).unwrap();
+    let mut kept = TcpStream::connect(address).unwrap();
+    kept.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(kept.read(&mut [0; 4096]).unwrap() > 0);
+
+    let begin = Instant::now();
+    server.signal("INT");
+    while stream.chunk().await.unwrap().is_some() {}
+    assert!(server.wait().success(), "{}", server.log());
+    // Far below the 25 seconds that are waited for requests that do not finish.
+    assert!(begin.elapsed().as_secs() < 10, "the stop took {:?}", begin.elapsed());
+    drop((silent, kept));
+}
+
+#[test]
+fn a_request_that_never_ends_is_cut_off_at_the_deadline() {
+    let database = TestDatabase::sqlite();
+    let mut server = Server::start_with(
+        &database,
+        &[("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_SHUTDOWN_TIMEOUT_SECONDS", "1")],
+    );
+    let mut half = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).unwrap();
+    write!(
+        half,
+        "POST /api/v1/components HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    // The server asks for the body, so it has begun to answer the request.
+    assert!(half.read(&mut [0; 64]).unwrap() > 0);
+    let begin = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(begin.elapsed() < PATIENCE / 2);
+    assert!(server.log().contains("did not finish in time"), "{}", server.log());
+    drop(half);
+    run(&database, &["check"]).ok();
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let database = TestDatabase::sqlite();
+    let mut server = Server::start(&database);
+    let mut half = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\n").unwrap();
+    server.signal("TERM");
+    // Until the first signal has arrived, a second one would be merged with it.
+    let deadline = Instant::now() + PATIENCE;
+    while !server.log().contains("stopping") {
+        assert!(Instant::now() < deadline, "{}", server.log());
+        std::thread::yield_now();
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(server.log().contains("second signal"), "{}", server.log());
+}

@@ -1,0 +1,86 @@
+//! API tokens, from their making to their end.
+
+use std::io::Write as _;
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use crate::{
+    command::run,
+    database::TestDatabase,
+    server::{Api, Server},
+};
+
+async fn status(server: &Server, token: &str) -> StatusCode {
+    let api = Api { token: token.to_owned(), ..server.api.clone() };
+    api.get("/api/v1/components").await.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_from_its_making_to_its_revocation() {
+    for database in TestDatabase::each() {
+        let server = Server::start(&database);
+        let printed = run(&database, &["token", "create", "ci"]);
+        assert!(printed.stderr.contains("shown only now"), "{}", printed.stderr);
+        let printed = printed.ok();
+        let secret = printed.trim_end();
+        assert_eq!(secret.lines().count(), 1);
+
+        // Beside a running server, at once and without a restart.
+        assert_eq!(status(&server, secret).await, StatusCode::OK);
+        let api = Api { token: secret.to_owned(), ..server.api.clone() };
+        assert_eq!(api.create(&json!({"name": "a"})).await["created_by"], "token:ci");
+        let listed = run(&database, &["token", "list"]).ok();
+        let names: Vec<_> = listed.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(names, ["NAME", "bootstrap", "ci"]);
+        assert!(!listed.contains(secret));
+        let complaint = run(&database, &["token", "create", "ci"]).failed(1);
+        assert!(complaint.contains("there is a token named \"ci\" already"), "{complaint}");
+
+        run(&database, &["token", "revoke", "ci"]).ok();
+        // The revocation reaches the server as an event, so wait for it to have come by.
+        server.api.events(0, 4).await;
+        assert_eq!(status(&server, secret).await, StatusCode::UNAUTHORIZED);
+        let complaint = run(&database, &["token", "revoke", "ci"]).failed(1);
+        assert!(complaint.contains("there is no token named \"ci\""), "{complaint}");
+        // The name is free again.
+        run(&database, &["token", "create", "ci"]).ok();
+        server.stop();
+        run(&database, &["check"]).ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bootstrap_token_is_what_the_last_start_says() {
+    let database = TestDatabase::sqlite();
+    let (old, new) = ("the-first-bootstrap-token", "the-second-bootstrap-token");
+    let server = Server::start_with(&database, &[("INVENTORY_BOOTSTRAP_TOKEN", old)]);
+    assert_eq!(server.greeting, format!("Serving on {}\n", server.base));
+    assert_eq!(status(&server, old).await, StatusCode::OK);
+    server.stop();
+
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "{new}").unwrap();
+    let path = file.path().to_str().unwrap();
+    let server = Server::start_with(&database, &[("INVENTORY_BOOTSTRAP_TOKEN_FILE", path)]);
+    assert_eq!(status(&server, new).await, StatusCode::OK);
+    assert_eq!(status(&server, old).await, StatusCode::UNAUTHORIZED);
+    server.stop();
+
+    // The same again is no change, so it is no event.
+    let server = Server::start_with(&database, &[("INVENTORY_BOOTSTRAP_TOKEN", new)]);
+    assert_eq!(status(&server, new).await, StatusCode::OK);
+    server.stop();
+    let report = run(&database, &["check"]).ok();
+    assert!(report.contains("and 3 events"), "{report}");
+}
+
+#[test]
+fn a_name_that_cannot_be_one_is_refused() {
+    let database = TestDatabase::sqlite();
+    for name in ["", " ci", "a\nb", &"x".repeat(65)] {
+        let complaint = run(&database, &["token", "create", name]).failed(2);
+        assert!(complaint.contains("must be 1 to 64 bytes"), "{complaint}");
+    }
+}
