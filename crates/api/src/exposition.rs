@@ -79,10 +79,13 @@ impl Exposition {
     /// About how long the text is.
     fn rendered_length(&self) -> usize {
         const NUMBER: usize = 12;
-        self.families.iter().map(|family| {
-            let series: usize = family.series().values().map(|series| series.text_length(NUMBER)).sum();
-            family.head.len() + 1 + series
-        }).sum()
+        self.families
+            .iter()
+            .map(|family| {
+                let series: usize = family.series().values().map(|series| series.text_length(NUMBER)).sum();
+                family.head.len() + 1 + series
+            })
+            .sum()
     }
 
     fn family(&self, name: &str) -> Option<&Family> {
@@ -179,7 +182,9 @@ impl Series {
     fn render(&self, text: &mut String) {
         match self {
             Self::Integer { line, value } => push_integer(text, line, value.load(Ordering::Relaxed)),
-            Self::Float { line, bits } => push_float(text, line, f64::from_bits(bits.load(Ordering::Relaxed))),
+            Self::Float { line, bits } => {
+                push_float(text, line, f64::from_bits(bits.load(Ordering::Relaxed)))
+            }
             Self::Histogram { lines, buckets } => {
                 let mut count = 0;
                 for (line, bucket) in lines.buckets.iter().zip(&buckets.counts) {

@@ -34,7 +34,7 @@ const NO_ROUTE: &str = "";
 
 /// Measures every request to the router that it is put around with [`axum::Router::layer`].
 #[derive(Clone)]
-pub struct HttpMetrics {
+pub(crate) struct HttpMetrics {
     shared: Arc<Shared>,
 }
 
@@ -130,7 +130,7 @@ impl<S> Layer<S> for HttpMetrics {
 
 /// A service whose requests are measured.
 #[derive(Debug, Clone)]
-pub struct Measured<S> {
+pub(crate) struct Measured<S> {
     inner: S,
     metrics: HttpMetrics,
 }
@@ -155,7 +155,7 @@ where
 
 pin_project! {
     /// The response to a request that is measured.
-    pub struct MeasuredFuture<F> {
+    pub(crate) struct MeasuredFuture<F> {
         #[pin]
         response: F,
         measurement: Measurement,

@@ -42,7 +42,7 @@ const MAX_SCRAPE_TIMEOUT_SECONDS: f64 = 3600.0;
 
 /// The metrics of a service. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     scraper: Scraper<Arc<Page>>,
     http: HttpMetrics,
 }
@@ -50,7 +50,7 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics of a store, and the task that keeps them until the store closes its bus. It counts what
     /// this process commits after the place `after`. `event_streams` says how many clients have one open.
-    pub fn new(
+    pub(crate) fn new(
         store: &Store,
         build: &Build,
         after: Seq,
@@ -71,12 +71,12 @@ impl Metrics {
     }
 
     /// Measures the requests to the router that it is put around with [`Router::layer`].
-    pub fn layer(&self) -> HttpMetrics {
+    pub(crate) fn layer(&self) -> HttpMetrics {
         self.http.clone()
     }
 
     /// `/metrics/` and `/metrics`, for a listener.
-    pub fn router<S: Clone + Send + Sync + 'static>(&self, access: MetricsAccess) -> Router<S> {
+    pub(crate) fn router<S: Clone + Send + Sync + 'static>(&self, access: MetricsAccess) -> Router<S> {
         let endpoint = Endpoint { scraper: self.scraper.clone(), access };
         Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape)).with_state(endpoint)
     }
@@ -118,10 +118,9 @@ impl MetricsAccess {
                     "send the header Authorization: Bearer TOKEN with the token of INVENTORY_METRICS_TOKEN",
                 )),
                 Some(secret) if token.is_of(secret) => Ok(()),
-                Some(_) => Err(Problem::new(
-                    Kind::Unauthorized,
-                    "this is not the token of INVENTORY_METRICS_TOKEN",
-                )),
+                Some(_) => {
+                    Err(Problem::new(Kind::Unauthorized, "this is not the token of INVENTORY_METRICS_TOKEN"))
+                }
             },
         }
     }
