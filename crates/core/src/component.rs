@@ -165,8 +165,7 @@ pub struct Invalid(pub Vec<FieldError>);
 
 /// A JSON merge patch (RFC 7396) of a component: a member that is absent leaves its field alone, `null`
 /// sets it back to nothing or to its default.
-///
-/// It is read by [`ComponentPatch::from_json`] alone, which reports every error at once.
+// It is read by `ComponentPatch::from_json` alone, which reports every error at once.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
