@@ -37,7 +37,7 @@ impl Tally {
             self.failed += count(" failed");
             match count(" ignored") {
                 0 => {}
-                ignored => *self.skipped.entry("marked #[ignore]".to_owned()).or_default() += ignored,
+                ignored => *self.skipped.entry("marked to be ignored".to_owned()).or_default() += ignored,
             }
         }
     }
@@ -89,6 +89,6 @@ mod tests {
         tally.skip("there is no promtool");
         assert_eq!(tally.to_string(), "12 passed, 2 failed, 3 skipped");
         let reasons: Vec<_> = tally.reasons().collect();
-        assert_eq!(reasons, [("marked #[ignore]", 1), ("there is no promtool", 2)]);
+        assert_eq!(reasons, [("marked to be ignored", 1), ("there is no promtool", 2)]);
     }
 }

@@ -31,7 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listing = Listing { items: (0..PAGE).map(|_| component()).collect(), next_cursor: None };
     let list = Bytes::from(serde_json::to_vec(&listing)?);
     let result = |_| BatchResult { op: "create", status: "created", component: component() };
-    let results = Bytes::from(serde_json::to_vec(&BatchResults { results: (0..BATCH).map(result).collect() })?);
+    let results =
+        Bytes::from(serde_json::to_vec(&BatchResults { results: (0..BATCH).map(result).collect() })?);
     let created = one.clone();
     let router = Router::new()
         .route(

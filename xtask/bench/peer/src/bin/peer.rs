@@ -9,8 +9,8 @@ use axum::{
     routing::{get, post},
 };
 use inventory_bench_peer::{
-    Batch, BatchOperation, BatchResult, BatchResults, Component, INSERT, Listing, NewComponent, SCHEMA_POSTGRES,
-    SCHEMA_SQLITE, SELECT_FIRST, SELECT_NEXT, SELECT_ONE,
+    Batch, BatchOperation, BatchResult, BatchResults, Component, INSERT, Listing, NewComponent,
+    SCHEMA_POSTGRES, SCHEMA_SQLITE, SELECT_FIRST, SELECT_NEXT, SELECT_ONE,
 };
 use serde::Deserialize;
 use sqlx::{
@@ -75,7 +75,10 @@ macro_rules! service {
                     .with_state(pools)
             }
 
-            async fn one(State(pools): State<Pools>, Path(id): Path<Uuid>) -> Result<Json<Component>, Failure> {
+            async fn one(
+                State(pools): State<Pools>,
+                Path(id): Path<Uuid>,
+            ) -> Result<Json<Component>, Failure> {
                 let component = sqlx::query_as(SELECT_ONE).bind(id).fetch_one(&pools.read).await;
                 component.map(Json).map_err(failure)
             }
