@@ -47,17 +47,17 @@ async fn to_file(target: &Target, options: &Export, path: &Path) -> anyhow::Resu
 }
 
 async fn export<W: Write>(target: &Target, options: &Export, out: W) -> anyhow::Result<W> {
+    // Nothing is written before it is known that there is an answer.
+    let (mut components, mut cursor) = target.page(None).await?;
     let mut sheet = Sheet::begin(options, out)?;
-    let mut next = None;
     loop {
-        let (components, cursor) = target.page(next).await?;
         for component in &components {
             sheet.write(component)?;
         }
         if cursor.is_none() {
             return sheet.finish();
         }
-        next = cursor;
+        (components, cursor) = target.page(cursor).await?;
     }
 }
 

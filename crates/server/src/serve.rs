@@ -1,6 +1,6 @@
 //! `inventory serve`: what is started in which order, and what is stopped in which.
 
-use std::{future::pending, net::SocketAddr, process, time::Duration};
+use std::{future::pending, net::SocketAddr, path::Path, process, time::Duration};
 
 use anyhow::Context as _;
 use inventory_api::{App, MetricsAccess, Options};
@@ -160,8 +160,8 @@ impl Signals {
 }
 
 impl Settings {
-    fn read(options: &Serve) -> anyhow::Result<Self> {
-        let token = secret::resolve(
+    fn read(options: &Serve) -> Result<Self, Misconfigured> {
+        let token = secret(
             "INVENTORY_METRICS_TOKEN",
             options.metrics_token.as_ref(),
             options.metrics_token_file.as_deref(),
@@ -170,7 +170,7 @@ impl Settings {
             listen: options.listen,
             metrics_listen: options.metrics_listen,
             metrics_access: metrics_access(options, token.as_ref())?,
-            bootstrap_token: secret::resolve(
+            bootstrap_token: secret(
                 "INVENTORY_BOOTSTRAP_TOKEN",
                 options.bootstrap_token.as_ref(),
                 options.bootstrap_token_file.as_deref(),
@@ -178,6 +178,14 @@ impl Settings {
             shutdown_timeout: options.shutdown_timeout(),
         })
     }
+}
+
+fn secret(
+    variable: &str,
+    given: Option<&secret::Text>,
+    file: Option<&Path>,
+) -> Result<Option<secret::Text>, Misconfigured> {
+    secret::resolve(variable, given, file).map_err(|error| Misconfigured(format!("{error:#}")))
 }
 
 /// Who may read `/metrics/`.

@@ -1,6 +1,6 @@
 //! From the bytes of a CSV file to rows that say what each component is to be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, ensure};
 use csv::ByteRecord;
@@ -63,7 +63,10 @@ impl Table {
                 Err(found) => faults.extend(found),
             }
         }
-        faults.extend(repeated_skus(&rows, &layout));
+        let repeated = repeated_skus(&rows, &layout);
+        let lines: HashSet<_> = repeated.iter().map(|fault| fault.line).collect();
+        rows.retain(|row| !lines.contains(&row.line));
+        faults.extend(repeated);
         Ok(Self { layout, rows, faults })
     }
 }

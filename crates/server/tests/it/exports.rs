@@ -2,6 +2,7 @@
 
 use proptest::{
     prelude::*,
+    strategy::ValueTree as _,
     test_runner::{Config, TestRunner},
 };
 use reqwest::StatusCode;

@@ -205,9 +205,9 @@ impl Api {
         metric(&self.scrape().await, name)
     }
 
-    /// So many events after a place in the log, from the stream.
-    pub(crate) async fn events(&self, after: u64, count: usize) -> Vec<Value> {
-        let path = format!("/api/v1/events?after={after}");
+    /// The first so many events of the log that the parameters of the stream admit.
+    pub(crate) async fn events(&self, parameters: &str, count: usize) -> Vec<Value> {
+        let path = format!("/api/v1/events?after=0&{parameters}");
         let mut response = self.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         let mut buffer = String::new();

@@ -41,8 +41,7 @@ async fn a_stop_under_load_loses_nothing() {
             let server = &server;
             let clients = futures_of((0..CLIENTS).map(|client| create_until_refused(server, client)));
             let stop = async {
-                // Event 1 is the bootstrap token.
-                server.api.events(1, BEFORE_THE_STOP).await;
+                server.api.events("types=component.created", BEFORE_THE_STOP).await;
                 server.signal("TERM");
                 0
             };
