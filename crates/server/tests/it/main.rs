@@ -8,10 +8,13 @@ mod server;
 
 mod bad_input;
 mod configuration;
+mod crash;
+mod exactness;
 mod exports;
 mod first_start;
 mod imports;
 mod kicad;
 mod metrics_access;
+mod prometheus;
 mod shutdown;
 mod tokens;
