@@ -99,7 +99,7 @@ async fn events(
         Problem::new(Kind::TooManyStreams, "as many event streams are open as the service allows")
     })?;
     // A browser that connects again repeats the query and adds the header, so the header is the newer.
-    let start = Start::find(&store, last.or(after)).await?;
+    let start = Start::find(&store, last.or(after), follow).await?;
     let end = (!follow).then_some(start.head);
     let feed = Feed {
         subscription: store.bus().subscribe_after(SUBSCRIBER, start.after),
@@ -126,20 +126,18 @@ struct Start {
 }
 
 impl Start {
-    async fn find(store: &Store, asked: Option<Position>) -> Result<Self, Problem> {
-        let head = store.bus().head();
-        let Some(asked) = asked else { return Ok(Self { after: head, head, reset: false }) };
-        let after = asked.seq;
-        let same_log = asked.epoch.is_none_or(|epoch| epoch == store.epoch());
-        if same_log && after <= head {
-            return Ok(Self { after, head, reset: false });
+    async fn find(store: &Store, asked: Option<Position>, follow: bool) -> Result<Self, Problem> {
+        let mut head = store.bus().head();
+        // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest
+        // event, and another replica may have told the client of it.
+        if !follow || asked.as_ref().is_some_and(|asked| asked.seq > head) {
+            head = store.snapshot().await?.head.max(head);
         }
-        // Another replica may have told the client of an event that has yet to reach the bus here.
-        let head = store.snapshot().await?.head.max(head);
-        if same_log && after <= head {
-            return Ok(Self { after, head, reset: false });
-        }
-        Ok(Self { after: head, head, reset: true })
+        let Some(Position { epoch, seq: after }) = asked else {
+            return Ok(Self { after: head, head, reset: false });
+        };
+        let known = after <= head && epoch.is_none_or(|epoch| epoch == store.epoch());
+        Ok(Self { after: if known { after } else { head }, head, reset: !known })
     }
 }
 

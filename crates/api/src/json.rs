@@ -77,11 +77,11 @@ impl<'de> Visitor<'de> for StrictVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let Strict(value) = members.next_value()?;
             // Which of the two counts is not defined (RFC 8259 §4), so neither does.
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
             }
+            let Strict(value) = members.next_value()?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -109,7 +109,7 @@ mod tests {
             (b"{\"a\":1}x", "the body is not JSON: trailing characters at line 1 column 8"),
             (
                 b"{\"a\":1,\n\"a\":2}",
-                "the body is not JSON: the member \"a\" is there twice at line 2 column 5",
+                "the body is not JSON: the member \"a\" is there twice at line 2 column 3",
             ),
             (b"{\"a\": \"\xff\"}", "the body is not UTF-8: byte 7 is not part of a character"),
             (

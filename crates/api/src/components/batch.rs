@@ -67,6 +67,7 @@ pub(super) async fn batch(
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = BatchVerb)]
 #[serde(rename_all = "snake_case")]
 enum Verb {
     Create,
@@ -96,6 +97,7 @@ impl Verb {
 
 /// What became of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = BatchStatus)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     Created,

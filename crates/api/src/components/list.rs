@@ -41,8 +41,10 @@ pub(super) struct Wire<'a> {
     #[schema(value_type = Vec<SelectedComponent>)]
     items: Vec<Selected<'a>>,
     /// The `cursor` of the next page; `null` on the last.
+    #[schema(required)]
     next_cursor: Option<&'a str>,
     /// The `cursor` of the previous page; `null` on the first.
+    #[schema(required)]
     previous_cursor: Option<&'a str>,
     /// How many components meet the filters on all pages together.
     total: u64,

@@ -1,0 +1,25 @@
+//! `/livez` and `/readyz`.
+
+use crate::service::Service;
+
+#[tokio::test]
+async fn a_service_that_stops_is_alive_but_not_ready() {
+    let service = Service::sqlite().await;
+    assert_eq!(service.get("/livez").await.body, "alive\n");
+    assert_eq!(service.get("/readyz").await.body, "ready\n");
+    service.app.set_stopping();
+    let problem = service.get("/readyz").await.problem(503, "not-ready");
+    assert_eq!(problem["detail"], "the service is stopping");
+    assert_eq!(service.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_its_database_the_service_is_not_ready_and_says_so() {
+    let service = Service::sqlite().await;
+    service.store.close().await;
+    let problem = service.get("/readyz").await.problem(503, "not-ready");
+    assert_eq!(problem["detail"], "the database does not answer");
+    assert_eq!(service.get("/livez").await.status, 200);
+    let problem = service.get("/api/v1/components").await.problem(503, "database-unavailable");
+    assert!(problem["instance"].as_str().unwrap().starts_with("urn:uuid:"), "{problem}");
+}

@@ -1,0 +1,16 @@
+//! The service over HTTP on real databases: requests go through the router with all its layers.
+
+mod auth;
+mod bad_input;
+mod batch;
+mod components;
+mod conditions;
+mod database;
+mod documents;
+mod events;
+mod health;
+mod idempotency;
+mod metrics;
+mod pages;
+mod service;
+mod wire;
