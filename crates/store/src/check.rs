@@ -12,9 +12,10 @@ use uuid::Uuid;
 use crate::{
     count,
     database::Database,
-    entity::component::{self, COLUMNS},
+    entity::component,
     error::ReadError,
     log::{Log, unsigned},
+    read,
 };
 
 /// What a check found.
@@ -118,21 +119,20 @@ async fn rows_agree(
         }
         _ => "'components/' || c.id::text",
     };
-    let columns =
-        COLUMNS.split(", ").map(|column| format!("c.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    let row = component::json_row(database.backend());
     let sql = format!(
-        "SELECT {columns}, e.seq, e.type, e.version, e.subject, e.data FROM component c
+        "SELECT c.row, c.id, e.seq, e.type, e.version, e.subject, e.data
+           FROM (SELECT id, {row} AS row FROM component WHERE id > $1 ORDER BY id LIMIT {PAGE}) c
            LEFT JOIN event_log e ON e.seq = (SELECT max(seq) FROM event_log WHERE subject = {subject})
-          WHERE c.id > $1 ORDER BY c.id LIMIT {PAGE}"
+          ORDER BY c.id"
     );
     let mut after = Uuid::nil();
     loop {
         let rows = snapshot.query_all_raw(database.statement(&sql, [after.into()])).await?;
         for row in &rows {
-            let model = component::Model::from_columns(row)?;
-            after = model.id;
+            after = row.try_get_by_index(1)?;
             report.components += 1;
-            match Component::try_from(model) {
+            match read::component(&row.try_get_by_index::<String>(0)?) {
                 Ok(component) => row_agrees(row, &component, report)?,
                 Err(error) => report.violation(error.to_string()),
             }
@@ -145,14 +145,14 @@ async fn rows_agree(
 
 fn row_agrees(row: &QueryResult, component: &Component, report: &mut CheckReport) -> Result<(), ReadError> {
     let name = format!("component {} ({:?})", component.id, component.name.as_str());
-    let Some(seq) = row.try_get_by_index::<Option<i64>>(21)? else {
+    let Some(seq) = row.try_get_by_index::<Option<i64>>(2)? else {
         report.violation(format!("{name} has no event: it was inserted past the service"));
         return Ok(());
     };
-    let r#type: String = row.try_get_by_index(22)?;
-    let version: i16 = row.try_get_by_index(23)?;
-    let subject: String = row.try_get_by_index(24)?;
-    let data: String = row.try_get_by_index(25)?;
+    let r#type: String = row.try_get_by_index(3)?;
+    let version: i16 = row.try_get_by_index(4)?;
+    let subject: String = row.try_get_by_index(5)?;
+    let data: String = row.try_get_by_index(6)?;
     match Event::decode(&r#type, u16::try_from(version).unwrap_or_default(), &subject, &data) {
         Ok(Event::ComponentCreated(event)) if *event.component == *component => {}
         Ok(Event::ComponentUpdated(event)) if *event.after == *component => {}

@@ -22,11 +22,12 @@ pub(crate) fn kept(backend: DbBackend) -> &'static str {
 
 /// The kept count and the head of the log, as one moment: one statement sees one snapshot.
 pub(crate) async fn snapshot(database: &Database) -> Result<Snapshot, ReadError> {
-    let sql = format!("SELECT {}, (SELECT seq FROM event_head)", kept(database.backend()));
-    let row = database.reader.query_one_raw(database.statement(&sql, [])).await?;
-    let row = row.ok_or_else(|| ReadError::Corrupt("the head of the event log".to_owned()))?;
-    let components: i64 = row.try_get_by_index(0)?;
-    let head: i64 = row.try_get_by_index(1)?;
+    let kept = kept(database.backend());
+    let sql = format!("SELECT CAST(seq AS TEXT), {kept} FROM event_head");
+    let answer = database.hot.read(sql, Vec::new()).await?;
+    let (head, components) =
+        answer.ok_or_else(|| ReadError::Corrupt("the head of the event log".to_owned()))?;
+    let head = head.parse().map_err(|_| ReadError::Corrupt("the head of the event log".to_owned()))?;
     Ok(Snapshot { components: u64::try_from(components).unwrap_or_default(), head: unsigned(head) })
 }
 

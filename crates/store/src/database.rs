@@ -11,6 +11,7 @@ use sea_orm::{
 
 use crate::{
     error::{OpenError, ReadError},
+    reader::Reader,
     store::Config,
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Database {
     writer: DatabaseConnection,
     /// The connections that read. On SQLite they cannot write.
     pub(crate) reader: DatabaseConnection,
+    /// The same for the reads that most requests are.
+    pub(crate) hot: Reader,
     readers: u32,
 }
 
@@ -54,7 +57,9 @@ impl Database {
         let writer = connect(options(&config.url, sqlite, 1, false)).await?;
         migrate(&writer, config.migrate).await?;
         let reader = connect(options(&config.url, sqlite, readers, true)).await?;
-        Ok(Self { writer, reader, readers })
+        let hot = Reader::new(reader.clone(), readers).await;
+        let hot = hot.map_err(|error| OpenError::Connect(error.to_string()))?;
+        Ok(Self { writer, reader, hot, readers })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -93,6 +98,7 @@ impl Database {
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
+        self.hot.close().await;
         for connection in [&self.reader, &self.writer] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "a database connection did not close well");

@@ -13,6 +13,7 @@ mod maintenance;
 mod prepare;
 mod query;
 mod read;
+mod reader;
 mod store;
 mod tailer;
 mod tokens;

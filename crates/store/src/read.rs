@@ -1,12 +1,13 @@
 //! Reads of components.
 
 use inventory_core::{Component, ComponentId, Sku};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
     database::Database,
-    entity::component::{self, COLUMNS},
+    entity::component::{self, json_row},
     error::ReadError,
+    reader::Bind,
 };
 
 /// How many skus one statement looks up.
@@ -14,9 +15,10 @@ const SKUS_PER_STATEMENT: usize = 500;
 
 /// One component.
 pub(crate) async fn one(database: &Database, id: ComponentId) -> Result<Option<Component>, ReadError> {
-    let sql = format!("SELECT {COLUMNS} FROM component WHERE id = $1");
-    let row = database.reader.query_one_raw(database.statement(&sql, [id.0.into()])).await?;
-    row.as_ref().map(component).transpose()
+    let row = json_row(database.backend());
+    let sql = format!("SELECT {row}, version FROM component WHERE id = $1");
+    let row = database.hot.read(sql, vec![Bind::Id(id.0)]).await?;
+    row.map(|(row, _version)| component(&row)).transpose()
 }
 
 /// The components that have one of these skus.
@@ -34,7 +36,14 @@ pub(crate) async fn by_sku(database: &Database, skus: &[Sku]) -> Result<Vec<Comp
     Ok(components)
 }
 
-/// A row that was selected as [`COLUMNS`].
-pub(crate) fn component(row: &QueryResult) -> Result<Component, ReadError> {
-    component::Model::from_columns(row)?.try_into()
+/// A row that was selected as [`json_row`].
+pub(crate) fn component(row: &str) -> Result<Component, ReadError> {
+    component::Model::from_json(row)?.try_into()
+}
+
+/// Rows that were selected as [`json_row`], in a JSON array.
+pub(crate) fn components(rows: &str) -> Result<Vec<Component>, ReadError> {
+    let rows: Vec<component::Model> =
+        serde_json::from_str(rows).map_err(|error| ReadError::Corrupt(error.to_string()))?;
+    rows.into_iter().map(Component::try_from).collect()
 }

@@ -1,11 +1,12 @@
 use inventory_core::{
     Actor, Amount, Component, ComponentId, CustomFields, Status, Tags, from_micros, micros,
 };
-use sea_orm::{QueryResult, entity::prelude::*};
+use sea_orm::{DbBackend, entity::prelude::*};
+use serde::Deserialize;
 
 use crate::error::ReadError;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "component")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -37,37 +38,26 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The columns in the order in which [`Model::from_columns`] reads them.
-pub(crate) const COLUMNS: &str = "id, sku, name, description, notes, manufacturer, mpn, barcode, unit, \
-    min_quantity, unit_cost, currency, datasheet_url, tags, custom_fields, status, created_at, created_by, \
-    updated_at, updated_by, version";
+/// A row as one JSON text: an array of its columns, in the order of [`Model`].
+///
+/// One text is read several times as fast as twenty-one values, each of which the driver would copy by
+/// itself.
+pub(crate) fn json_row(backend: DbBackend) -> String {
+    let (array, id, text) = match backend {
+        DbBackend::Sqlite => ("json_array", "lower(hex(id))", ""),
+        _ => ("json_build_array", "id", "::text"),
+    };
+    format!(
+        "{array}({id}, sku, name, description, notes, manufacturer, mpn, barcode, unit, min_quantity, \
+         unit_cost, currency, datasheet_url, tags, custom_fields, status, created_at, created_by, updated_at, \
+         updated_by, version){text}"
+    )
+}
 
 impl Model {
-    /// Reads a row that was selected as [`COLUMNS`]: by place, which is several times as fast as by name.
-    pub(crate) fn from_columns(row: &QueryResult) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: row.try_get_by_index(0)?,
-            sku: row.try_get_by_index(1)?,
-            name: row.try_get_by_index(2)?,
-            description: row.try_get_by_index(3)?,
-            notes: row.try_get_by_index(4)?,
-            manufacturer: row.try_get_by_index(5)?,
-            mpn: row.try_get_by_index(6)?,
-            barcode: row.try_get_by_index(7)?,
-            unit: row.try_get_by_index(8)?,
-            min_quantity: row.try_get_by_index(9)?,
-            unit_cost: row.try_get_by_index(10)?,
-            currency: row.try_get_by_index(11)?,
-            datasheet_url: row.try_get_by_index(12)?,
-            tags: row.try_get_by_index(13)?,
-            custom_fields: row.try_get_by_index(14)?,
-            status: row.try_get_by_index(15)?,
-            created_at: row.try_get_by_index(16)?,
-            created_by: row.try_get_by_index(17)?,
-            updated_at: row.try_get_by_index(18)?,
-            updated_by: row.try_get_by_index(19)?,
-            version: row.try_get_by_index(20)?,
-        })
+    /// Reads what was selected as [`json_row`].
+    pub(crate) fn from_json(row: &str) -> Result<Self, ReadError> {
+        serde_json::from_str(row).map_err(|error| ReadError::Corrupt(error.to_string()))
     }
 }
 
