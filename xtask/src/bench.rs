@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// Only this database.
     #[arg(long, value_enum)]
     database: Option<Engine>,
+    /// Use the programs as an earlier run built them.
+    #[arg(long)]
+    no_build: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -54,7 +57,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let cells = cells(options);
     ensure!(!cells.is_empty(), "no workload has such a name; there are {}", Workload::names());
-    let binaries = contestant::build()?;
+    let binaries = Binaries::new();
+    if !options.no_build {
+        contestant::build()?;
+    }
     let folder = repository::target().join("bench/data");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut originals: Vec<Database> = Vec::new();

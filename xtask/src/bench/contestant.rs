@@ -50,21 +50,30 @@ pub(super) struct Binaries {
     constant: PathBuf,
 }
 
+impl Binaries {
+    /// Where [`build`] leaves them.
+    pub(super) fn new() -> Self {
+        let (service, peers) = (repository::target(), peers_target());
+        Self {
+            service: service.join("release/inventory"),
+            peer: peers.join("release/peer"),
+            constant: peers.join("release/constant"),
+        }
+    }
+}
+
 /// Builds all, as a user would: the profile `release`.
-pub(super) fn build() -> anyhow::Result<Binaries> {
+pub(super) fn build() -> anyhow::Result<()> {
     chore::run(&mut repository::cargo(&["build", "--release", "--locked", "--package", "inventory"]))?;
-    let target = repository::target();
-    // A folder of its own: the peer is another workspace with features of its own.
-    let peers = target.join("bench");
     let manifest = repository::root().join("xtask/bench/peer/Cargo.toml");
     chore::run(
         repository::cargo(&["build", "--release", "--locked"])
             .args(["--manifest-path".as_ref(), manifest.as_os_str()])
-            .args(["--target-dir".as_ref(), peers.as_os_str()]),
-    )?;
-    Ok(Binaries {
-        service: target.join("release/inventory"),
-        peer: peers.join("release/peer"),
-        constant: peers.join("release/constant"),
-    })
+            .args(["--target-dir".as_ref(), peers_target().as_os_str()]),
+    )
+}
+
+/// A folder of its own: the peers are another workspace, with features of its own.
+fn peers_target() -> PathBuf {
+    repository::target().join("bench")
 }
