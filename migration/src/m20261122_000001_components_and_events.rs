@@ -26,7 +26,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-const TABLES: &str = r#"
+const TABLES: &str = r"
 CREATE TABLE component (
     id            {UUID}   NOT NULL PRIMARY KEY DEFAULT {NEW_UUID},
     sku           {TEXT}   CONSTRAINT component_sku_key UNIQUE CHECK (length(sku) BETWEEN 1 AND 100),
@@ -104,4 +104,4 @@ CREATE TABLE idempotency_key (
 ) {STRICT};
 
 CREATE INDEX idempotency_key_by_created_at ON idempotency_key (created_at);
-"#;
+";

@@ -289,22 +289,22 @@ impl ComponentPatch {
                 Invalid(vec![FieldError { pointer: "/custom_fields".to_owned(), detail: error.to_string() }])
             })?;
         let mut changed = Vec::new();
-        let mut changes = Changes(&mut changed);
-        changes.set(Field::Sku, &mut component.sku, sku);
-        changes.set(Field::Name, &mut component.name, name);
-        changes.set(Field::Description, &mut component.description, description);
-        changes.set(Field::Notes, &mut component.notes, notes);
-        changes.set(Field::Manufacturer, &mut component.manufacturer, manufacturer);
-        changes.set(Field::Mpn, &mut component.mpn, mpn);
-        changes.set(Field::Barcode, &mut component.barcode, barcode);
-        changes.set(Field::Unit, &mut component.unit, unit);
-        changes.set(Field::MinQuantity, &mut component.min_quantity, min_quantity);
-        changes.set(Field::UnitCost, &mut component.unit_cost, unit_cost);
-        changes.set(Field::Currency, &mut component.currency, currency);
-        changes.set(Field::DatasheetUrl, &mut component.datasheet_url, datasheet_url);
-        changes.set(Field::Tags, &mut component.tags, tags);
-        changes.set(Field::CustomFields, &mut component.custom_fields, custom_fields);
-        changes.set(Field::Status, &mut component.status, status);
+        let mut fields = Changes(&mut changed);
+        fields.set(Field::Sku, &mut component.sku, sku);
+        fields.set(Field::Name, &mut component.name, name);
+        fields.set(Field::Description, &mut component.description, description);
+        fields.set(Field::Notes, &mut component.notes, notes);
+        fields.set(Field::Manufacturer, &mut component.manufacturer, manufacturer);
+        fields.set(Field::Mpn, &mut component.mpn, mpn);
+        fields.set(Field::Barcode, &mut component.barcode, barcode);
+        fields.set(Field::Unit, &mut component.unit, unit);
+        fields.set(Field::MinQuantity, &mut component.min_quantity, min_quantity);
+        fields.set(Field::UnitCost, &mut component.unit_cost, unit_cost);
+        fields.set(Field::Currency, &mut component.currency, currency);
+        fields.set(Field::DatasheetUrl, &mut component.datasheet_url, datasheet_url);
+        fields.set(Field::Tags, &mut component.tags, tags);
+        fields.set(Field::CustomFields, &mut component.custom_fields, custom_fields);
+        fields.set(Field::Status, &mut component.status, status);
         Ok(changed)
     }
 }
@@ -418,6 +418,7 @@ struct Members {
 
 impl Members {
     /// A member that may be `null`: absent, `null`, or a value.
+    #[expect(clippy::option_option, reason = "the three cases are those of a merge patch, member by member")]
     fn nullable<T: FromJson>(&mut self, field: Field) -> Option<Option<T>> {
         match self.members.remove(field.as_str())? {
             Value::Null => Some(None),
@@ -437,12 +438,12 @@ impl Members {
     }
 
     fn read<T: FromJson>(&mut self, field: Field, value: Value) -> Option<T> {
-        T::from_json(value)
-            .map_err(|error| {
-                self.errors
-                    .push(FieldError { pointer: format!("/{}", field.as_str()), detail: error.to_string() })
-            })
-            .ok()
+        let error = match T::from_json(value) {
+            Ok(value) => return Some(value),
+            Err(error) => error.to_string(),
+        };
+        self.errors.push(FieldError { pointer: format!("/{}", field.as_str()), detail: error });
+        None
     }
 
     fn finish<T>(mut self, whole: T) -> Result<T, Invalid> {

@@ -58,22 +58,19 @@ impl Recorder {
 
     /// Records an event as another process would have and publishes it.
     pub fn record_from(&self, origin: Origin, event: impl Into<Event>) -> Recorded {
-        let recorded = {
-            let mut events = self.log.events.lock().unwrap_or_else(PoisonError::into_inner);
-            let recorded = Recorded {
-                seq: Seq(events.len() as u64 + 1),
-                id: EventId(Uuid::now_v7()),
-                origin,
-                actor: Actor::system(),
-                trace: None,
-                occurred_at: Clock::system().now(),
-                data: event.into(),
-            };
-            events.push(recorded.clone());
-            // Published under the lock, so that the order of the bus is that of the log.
-            self.publisher.publish(recorded.clone());
-            recorded
+        let mut events = self.log.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = Recorded {
+            seq: Seq(events.len() as u64 + 1),
+            id: EventId(Uuid::now_v7()),
+            origin,
+            actor: Actor::system(),
+            trace: None,
+            occurred_at: Clock::system().now(),
+            data: event.into(),
         };
+        events.push(recorded.clone());
+        // Published under the lock, so that the order of the bus is that of the log.
+        self.publisher.publish(recorded.clone());
         recorded
     }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use utoipa::openapi::{
     ObjectBuilder, RefOr,
-    schema::{ArrayBuilder, Schema, Type},
+    schema::{ArrayBuilder, Schema, SchemaType, Type},
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -43,7 +43,7 @@ impl ToSchema for Tags {}
 
 impl PartialSchema for CustomFields {
     fn schema() -> RefOr<Schema> {
-        custom_fields(&["string", "number", "boolean"])
+        custom_fields([Type::String, Type::Number, Type::Boolean])
     }
 }
 
@@ -51,23 +51,26 @@ impl ToSchema for CustomFields {}
 
 impl PartialSchema for CustomFieldsPatch {
     fn schema() -> RefOr<Schema> {
-        custom_fields(&["string", "number", "boolean", "null"])
+        custom_fields([Type::String, Type::Number, Type::Boolean, Type::Null])
     }
 }
 
 impl ToSchema for CustomFieldsPatch {}
 
-/// Written as JSON, since the builder has no word for `propertyNames`.
-fn custom_fields(types: &[&str]) -> RefOr<Schema> {
-    let schema = serde_json::json!({
-        "type": "object",
-        "maxProperties": CustomFields::MAX_ITEMS,
-        "propertyNames": {"pattern": CustomFieldName::PATTERN, "maxLength": CustomFieldName::CHARS.end()},
-        "additionalProperties": {
-            "type": types,
-            "pattern": CustomFieldText::PATTERN,
-            "maxLength": CustomFieldText::CHARS.end(),
-        },
-    });
-    serde_json::from_value(schema).unwrap_or_else(|_| ObjectBuilder::new().into())
+fn custom_fields(types: impl IntoIterator<Item = Type>) -> RefOr<Schema> {
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(CustomFieldName::PATTERN))
+        .max_length(Some(*CustomFieldName::CHARS.end()));
+    // The pattern and the length are about texts; to values of other types they say nothing.
+    let value = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter(types))
+        .pattern(Some(CustomFieldText::PATTERN))
+        .max_length(Some(*CustomFieldText::CHARS.end()));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .max_properties(Some(CustomFields::MAX_ITEMS))
+        .property_names(Some(name))
+        .additional_properties(Some(Schema::from(value)))
+        .into()
 }

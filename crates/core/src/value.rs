@@ -133,10 +133,12 @@ text_value! {
 }
 text_value! {
     /// What a component is, in a sentence or a few.
+    #[derive(Default)]
     Description, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "Quad 2-input NAND gate"
 }
 text_value! {
     /// Free notes.
+    #[derive(Default)]
     Notes, chars: 0..=10000, pattern: LINES, rule: LINES_RULE, example: ""
 }
 text_value! {
@@ -182,18 +184,6 @@ text_value! {
 impl Default for Unit {
     fn default() -> Self {
         Self("pcs".to_owned())
-    }
-}
-
-impl Default for Description {
-    fn default() -> Self {
-        Self(String::new())
-    }
-}
-
-impl Default for Notes {
-    fn default() -> Self {
-        Self(String::new())
     }
 }
 

@@ -75,14 +75,12 @@ pub(crate) async fn check(database: &Database) -> Result<CheckReport, ReadError>
 }
 
 async fn begin_snapshot(database: &Database) -> Result<DatabaseTransaction, DbErr> {
-    match database.backend() {
+    if database.backend() == DbBackend::Sqlite {
         // A transaction of SQLite is a snapshot from its first read on.
-        DbBackend::Sqlite => database.reader.begin().await,
-        _ => {
-            let isolation = Some(IsolationLevel::RepeatableRead);
-            database.reader.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await
-        }
+        return database.reader.begin().await;
     }
+    let isolation = Some(IsolationLevel::RepeatableRead);
+    database.reader.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await
 }
 
 async fn scalar(connection: &impl ConnectionTrait, database: &Database, sql: &str) -> Result<i64, ReadError> {
@@ -165,7 +163,7 @@ fn row_agrees(row: &QueryResult, component: &Component, report: &mut CheckReport
             report.violation(format!("{name} is there, but its last event, {seq}, says that it was deleted"));
         }
         Ok(_) => {
-            report.violation(format!("{name} has a last event, {seq}, of a type that is not a component's"))
+            report.violation(format!("{name} has a last event, {seq}, of a type that is not a component's"));
         }
         Err(error) => report.violation(format!("event {seq} of {name} cannot be read: {error}")),
     }

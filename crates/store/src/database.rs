@@ -83,15 +83,12 @@ impl Database {
 
     /// Connections that read: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
-        let (open, idle) = match self.backend() {
-            DbBackend::Sqlite => {
-                let pool = self.reader.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
-            _ => {
-                let pool = self.reader.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle())
-            }
+        let (open, idle) = if self.backend() == DbBackend::Sqlite {
+            let pool = self.reader.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        } else {
+            let pool = self.reader.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
         };
         (u64::from(open), idle as u64, u64::from(self.readers))
     }

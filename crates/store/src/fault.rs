@@ -15,15 +15,15 @@ pub(crate) enum Fault {
     Other,
 }
 
-/// PostgreSQL's codes (appendix A of its manual): unique_violation, …
+/// PostgreSQL's codes (appendix A of its manual): `unique_violation`, …
 const PG_UNIQUE: &str = "23505";
-/// … serialization_failure, deadlock_detected, lock_not_available, …
+/// … `serialization_failure`, `deadlock_detected`, `lock_not_available`, …
 const PG_TRANSIENT: [&str; 3] = ["40001", "40P01", "55P03"];
 /// … and those by which a server says that it goes away.
 const PG_DISCONNECTED: [&str; 4] = ["57P01", "57P02", "57P03", "25P03"];
-/// SQLite's extended codes: SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_PRIMARYKEY.
+/// SQLite's extended codes: `SQLITE_CONSTRAINT_UNIQUE` and `SQLITE_CONSTRAINT_PRIMARYKEY`.
 const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
-/// The primary codes SQLITE_BUSY and SQLITE_LOCKED: the low byte of an extended code.
+/// The primary codes `SQLITE_BUSY` and `SQLITE_LOCKED`: the low byte of an extended code.
 const SQLITE_TRANSIENT: [u32; 2] = [5, 6];
 
 pub(crate) fn fault(error: &DbErr) -> Fault {

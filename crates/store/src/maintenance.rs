@@ -18,9 +18,9 @@ use crate::{count, database::Database, idempotency};
 /// written meanwhile.
 const COMPACTION_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the count is compared with `COUNT(*)`, after a first time at the start.
-const AUDIT_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const AUDIT_INTERVAL: Duration = Duration::from_hours(1);
 /// How often idempotency keys are forgotten whose time is over.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 pub(crate) struct Maintenance {
     pub(crate) database: Database,

@@ -260,10 +260,9 @@ impl Column {
     pub fn operators(self) -> Vec<Operator> {
         use Operator::{AtLeast, AtMost, Contains, Equal, In, IsNull};
         let mut operators = match self.kind() {
-            Kind::Id => vec![Equal, In],
+            Kind::Id | Kind::Tags => vec![Equal, In],
             Kind::Text => vec![Equal, In, AtLeast, AtMost, Contains],
             Kind::Amount | Kind::Time | Kind::Integer => vec![Equal, In, AtLeast, AtMost],
-            Kind::Tags => vec![Equal, In],
         };
         if self.nullable() {
             operators.push(IsNull);

@@ -287,7 +287,7 @@ async fn update(
     let after = Arc::new(after);
     let update =
         |row| component::Entity::update_many().set(row).filter(component::Column::Id.eq(before.id.0));
-    let row = minimal(component::Model::from(&*after), component::Model::from(&**before));
+    let row = minimal(component::Model::from(&*after), &component::Model::from(&**before));
     match &after.sku {
         Some(sku) if after.sku != before.sku => {
             // The unique index answers with an error here, which must not spoil the whole transaction.
@@ -310,7 +310,7 @@ async fn update(
 }
 
 /// Sets only the columns that differ, so that indexes on the others are left alone.
-fn minimal(after: component::Model, before: component::Model) -> component::ActiveModel {
+fn minimal(after: component::Model, before: &component::Model) -> component::ActiveModel {
     fn differing<T: PartialEq + Into<sea_orm::Value>>(after: T, before: &T) -> sea_orm::ActiveValue<T> {
         if after == *before { NotSet } else { Set(after) }
     }

@@ -102,7 +102,7 @@ pub struct Idempotency {
 
 impl Idempotency {
     /// How long an answer is kept.
-    pub const KEPT_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+    pub const KEPT_FOR: std::time::Duration = std::time::Duration::from_hours(24);
 }
 
 /// What an operation did.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How long anything may take before a test gives up on it. No test depends on it otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An empty database, dropped with this.
 pub(crate) struct TestDatabase {

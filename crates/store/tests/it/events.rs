@@ -105,12 +105,15 @@ async fn the_kept_count_follows_every_kind_of_statement() {
             "INSERT INTO component (name) SELECT name FROM component",
             "DELETE FROM component WHERE name = 'nobody'",
         ];
-        if !sqlite {
-            statements.push("BEGIN; TRUNCATE component; ROLLBACK");
-            statements.push("WITH gone AS (DELETE FROM component WHERE name = 'b' RETURNING name) INSERT INTO component (name) SELECT name FROM gone");
-            statements.push("TRUNCATE component");
-        } else {
+        if sqlite {
             statements.push("DELETE FROM component");
+        } else {
+            statements.push("BEGIN; TRUNCATE component; ROLLBACK");
+            statements.push(
+                "WITH gone AS (DELETE FROM component WHERE name = 'b' RETURNING name)
+                 INSERT INTO component (name) SELECT name FROM gone",
+            );
+            statements.push("TRUNCATE component");
         }
         for statement in statements {
             shell.execute_unprepared(statement).await.unwrap();

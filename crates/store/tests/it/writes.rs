@@ -200,7 +200,7 @@ async fn a_sku_that_many_ask_for_is_given_once() {
             match answer.unwrap() {
                 Ok(_) => created += 1,
                 Err(error) => {
-                    assert!(matches!(&*refusals(error), [Refusal { reason: Reason::SkuTaken(_), .. }]))
+                    assert!(matches!(&*refusals(error), [Refusal { reason: Reason::SkuTaken(_), .. }]));
                 }
             }
         }
@@ -386,7 +386,7 @@ async fn a_mixed_load_leaves_a_sound_database() {
                                         known.push((*component).clone());
                                     }
                                     Done::Deleted(component) => {
-                                        known.retain(|other| other.id != component.id)
+                                        known.retain(|other| other.id != component.id);
                                     }
                                     other => panic!("{other:?}"),
                                 }
