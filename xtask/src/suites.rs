@@ -45,7 +45,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
 }
 
 fn suites(tally: &mut Tally) -> anyhow::Result<()> {
-    cargo_test(tally)?;
+    let cargo_test = cargo_test(tally);
     if requirement::has_program("schemathesis") {
         match schemathesis::run() {
             Ok(()) => tally.pass(),
@@ -57,7 +57,7 @@ fn suites(tally: &mut Tally) -> anyhow::Result<()> {
     } else {
         tally.skip("there is no schemathesis");
     }
-    Ok(())
+    cargo_test
 }
 
 /// The unit, integration and documentation tests of the workspace.

@@ -1,6 +1,12 @@
 //! The layout of the workspace, as `ARCHITECTURE.md` states it. Most of it is about what is absent, which no
 //! other test would notice.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a test fails, in the functions beside it too"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -95,6 +101,24 @@ fn manifests_share_lints_versions_and_licence() {
                 assert!(shared, "{name} has a version of its own: {line}");
             }
         }
+    }
+}
+
+#[test]
+fn every_test_that_the_architecture_names_is_there() {
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, invariants) = architecture.split_once("## Invariants").expect("the invariants");
+    let code: String = sources().into_iter().map(|(_, text)| text).collect();
+    // The last column of the table.
+    let guards = invariants.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once("| "));
+    let names: Vec<_> = guards
+        .flat_map(|(_, guards)| {
+            guards.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(!names.is_empty(), "ARCHITECTURE.md names no test");
+    for name in names {
+        assert!(code.contains(&format!("fn {name}()")), "ARCHITECTURE.md names {name}, which is no test");
     }
 }
 

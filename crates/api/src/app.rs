@@ -82,7 +82,7 @@ impl App {
     pub fn router(&self) -> Router {
         let (routes, document) = routes().split_for_parts();
         let routes = routes
-            .merge(docs::pages(&document))
+            .merge(docs::pages(&openapi::complete(document)))
             .layer(CompressionLayer::new().compress_when(compressible()))
             .merge(self.metrics.router(self.metrics_access.clone()));
         self.framed(routes.with_state(self.clone()))

@@ -8,7 +8,14 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
-use utoipa::openapi::OpenApi;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, OpenApi, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::Type,
+    },
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -37,6 +44,25 @@ pub(crate) fn pages(document: &OpenApi) -> Router<App> {
     Router::new().route(openapi::PATH, serve.clone()).route(API_PATH, serve).merge(page)
 }
 
+/// The parameter of `explainProblem`, as the OpenAPI document tells of it.
+struct SlugParameter;
+
+impl IntoParams for SlugParameter {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let slugs = Kind::ALL.iter().map(|kind| kind.slug());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(slugs));
+        vec![
+            ParameterBuilder::new()
+                .name("slug")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some("The last segment of the problem's `type`."))
+                .schema(Some(schema))
+                .build(),
+        ]
+    }
+}
+
 problems!(ExplainProblems: BadRequest, NotFound, Internal, Timeout);
 
 /// Explain a kind of failure
@@ -44,7 +70,7 @@ problems!(ExplainProblems: BadRequest, NotFound, Internal, Timeout);
 /// The `type` of a problem leads here.
 #[utoipa::path(
     get, path = "/problems/{slug}", operation_id = "explainProblem", tag = "documentation", security(()),
-    params(("slug" = String, Path, description = "The last segment of the problem's `type`")),
+    params(SlugParameter),
     responses(
         (status = 200, description = "What it means, and what to do", body = String, content_type = "text/plain"),
         ExplainProblems,

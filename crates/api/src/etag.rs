@@ -1,5 +1,7 @@
 //! Entity tags (RFC 9110 §8.8.3): the version of a component in quotes.
 
+use std::convert::Infallible;
+
 use axum::{
     extract::FromRequestParts,
     http::{
@@ -20,10 +22,8 @@ use utoipa::{
 
 use crate::{kind::Kind, openapi, problem::Problem};
 
-/// What `If-Match` and `If-None-Match` match: `*`, or entity tags with commas between them.
+/// What `If-Match` matches: `*`, or entity tags with commas between them.
 const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
-
-const RULE: &str = "must be * or entity tags in quotes with commas between them, such as \"3\"";
 
 /// The strong tag of a version.
 pub(crate) fn of(version: u64) -> HeaderValue {
@@ -38,13 +38,17 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        match Condition::read(&parts.headers, &IF_MATCH, "If-Match")? {
-            Some(Condition::Any) => Ok(Self(Expected::Any)),
+        match Condition::read(&parts.headers, &IF_MATCH) {
+            Some(Ok(Condition::Any)) => Ok(Self(Expected::Any)),
             // A weak tag never matches here, and neither does one that is not a version.
-            Some(Condition::Tags(tags)) => {
+            Some(Ok(Condition::Tags(tags))) => {
                 let strong = tags.iter().filter(|tag| !tag.weak);
                 Ok(Self(Expected::OneOf(strong.filter_map(Tag::version).collect())))
             }
+            Some(Err(Malformed)) => Err(Problem::header(
+                "If-Match",
+                "must be * or entity tags in quotes with commas between them, such as \"3\"",
+            )),
             None => Err(Problem::new(
                 Kind::IfMatchRequired,
                 "send If-Match with the ETag of the component that the change is made from, or If-Match: * \
@@ -54,7 +58,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
-/// What the client has already: `If-None-Match`.
+/// What the client has already: `If-None-Match`. Nobody has what is not written as a tag.
 pub(crate) struct IfNoneMatch(Option<Condition>);
 
 impl IfNoneMatch {
@@ -70,10 +74,10 @@ impl IfNoneMatch {
 }
 
 impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Problem;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        Condition::read(&parts.headers, &IF_NONE_MATCH, "If-None-Match").map(Self)
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(Condition::read(&parts.headers, &IF_NONE_MATCH).and_then(Result::ok)))
     }
 }
 
@@ -89,7 +93,7 @@ impl IntoParams for IfMatch {
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "The `ETag`s of what the client has already, or `*`.";
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN));
+        let schema = ObjectBuilder::new().schema_type(Type::String);
         vec![openapi::header("If-None-Match", Required::False, about, schema)]
     }
 }
@@ -99,6 +103,9 @@ enum Condition {
     Any,
     Tags(Vec<Tag>),
 }
+
+/// A header that is there and is not a condition.
+struct Malformed;
 
 #[derive(Debug, PartialEq)]
 struct Tag {
@@ -116,17 +123,13 @@ impl Tag {
 }
 
 impl Condition {
-    fn read(headers: &HeaderMap, header: &HeaderName, name: &'static str) -> Result<Option<Self>, Problem> {
-        let mut lines = headers.get_all(header).iter().peekable();
-        if lines.peek().is_none() {
-            return Ok(None);
-        }
-        let lines: Vec<_> = lines
-            .map(|line| line.to_str())
-            .collect::<Result<_, _>>()
-            .map_err(|_| Problem::header(name, RULE))?;
+    /// The condition in a header, where the header is there.
+    fn read(headers: &HeaderMap, name: &HeaderName) -> Option<Result<Self, Malformed>> {
+        let mut lines = headers.get_all(name).iter().peekable();
+        lines.peek()?;
+        let lines: Result<Vec<_>, _> = lines.map(HeaderValue::to_str).collect();
         // Several lines are one list (RFC 9110 §5.3).
-        Self::parse(&lines.join(",")).map(Some).ok_or_else(|| Problem::header(name, RULE))
+        Some(lines.ok().and_then(|lines| Self::parse(&lines.join(","))).ok_or(Malformed))
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -5,6 +5,7 @@
 //! what it has not read yet is in the log, not in memory.
 
 mod position;
+mod schema;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -33,6 +34,8 @@ const RETRY: Duration = Duration::from_secs(2);
 const PING_PERIOD: Duration = Duration::from_secs(15);
 /// The name of the event that says that the position is not one of this log.
 const RESET: &str = "reset";
+/// What it says.
+const RESET_REASON: &str = "the position is not one of this log";
 /// The name that the bus knows all streams by.
 const SUBSCRIBER: &str = "sse";
 
@@ -80,7 +83,7 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Internal
     get, path = "/api/v1/events", operation_id = "followEvents", tag = "events",
     params(position::EventParameters),
     responses(
-        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The stream", body = schema::Frame, content_type = "text/event-stream"),
         EventProblems,
     ),
 )]
@@ -146,7 +149,7 @@ fn first_frames(start: &Start, epoch: &str) -> Vec<Frame> {
     // Without data a frame is not an event to the client, but its id and its retry time count.
     let mut frames = vec![Frame::default().retry(RETRY).id(&id)];
     if start.reset {
-        let data = "{\"reason\":\"the position is not one of this log\"}";
+        let data = format!("{{\"reason\":\"{RESET_REASON}\"}}");
         frames.push(Frame::default().event(RESET).id(&id).data(data));
     }
     frames

@@ -92,7 +92,22 @@ pub(crate) fn header(
 
 /// The OpenAPI document of the service.
 pub fn openapi() -> OpenApi {
-    app::routes().into_openapi()
+    complete(app::routes().into_openapi())
+}
+
+/// Adds to each operation what is answered before any of them is reached: requests whose head is too long
+/// for the connection to hold are turned away there, without a body.
+pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            for (status, about) in [("414", "The URL is too long"), ("431", "The headers are too long")] {
+                let response = RefOr::T(Response::new(about));
+                operation.responses.responses.insert(status.to_owned(), response);
+            }
+        }
+    }
+    document
 }
 
 /// What the document says before its paths.

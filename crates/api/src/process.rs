@@ -3,8 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{FileExt, MetadataExt},
 };
 
 use inventory_metrics::{
@@ -23,6 +22,8 @@ const OPEN_FILES: &str = "/proc/self/fd";
 #[derive(Debug)]
 pub(crate) struct Process {
     system: System,
+    /// Kept open: the kernel writes it anew each time that it is read from its start.
+    stat: File,
     cpu_seconds: Gauge,
     open_fds: Gauge,
     resident_memory: Gauge,
@@ -51,12 +52,14 @@ impl Process {
     /// Registers the figures, where the operating system has them.
     pub(crate) fn register(exposition: &Exposition) -> Option<Self> {
         let system = System::read()?;
-        let stat = Stat::read()?;
-        let start = boot_time()? + stat.start_ticks / system.ticks_per_second;
-        exposition.float(&PROCESS_START_TIME).set(start);
+        let file = File::open(STAT).ok()?;
+        let stat = Stat::read(&file)?;
+        let born = boot_time()? + stat.start_ticks / system.ticks_per_second;
+        exposition.float(&PROCESS_START_TIME).set(born);
         exposition.float(&PROCESS_MAX_FDS).set(max_open_files()?);
         let process = Self {
             system,
+            stat: file,
             cpu_seconds: exposition.float(&PROCESS_CPU_SECONDS),
             open_fds: exposition.float(&PROCESS_OPEN_FDS),
             resident_memory: exposition.float(&PROCESS_RESIDENT_MEMORY),
@@ -69,7 +72,7 @@ impl Process {
 
     /// Reads the figures.
     pub(crate) fn read(&self) {
-        if let Some(stat) = Stat::read() {
+        if let Some(stat) = Stat::read(&self.stat) {
             self.cpu_seconds.set(stat.cpu_ticks / self.system.ticks_per_second);
             self.threads.set(stat.threads);
             self.virtual_memory.set(stat.virtual_bytes);
@@ -100,10 +103,10 @@ impl System {
 }
 
 impl Stat {
-    fn read() -> Option<Self> {
+    fn read(file: &File) -> Option<Self> {
         // Longer than the line can be: 52 fields of at most 20 digits, and a name of 16 bytes.
         let mut buffer = [0; 1200];
-        let length = File::open(STAT).ok()?.read(&mut buffer).ok()?;
+        let length = file.read_at(&mut buffer, 0).ok()?;
         Self::parse(std::str::from_utf8(buffer.get(..length)?).ok()?)
     }
 
@@ -145,4 +148,43 @@ fn open_files() -> Option<f64> {
     let told = fs::metadata(OPEN_FILES).ok()?.size();
     let open = if told > 0 { told } else { fs::read_dir(OPEN_FILES).ok()?.count() as u64 - 1 };
     u32::try_from(open).ok().map(f64::from)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_may_have_any_name() {
+        let line = "42 (a) b (c) R 1 42 42 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 7 0 1234 5678 90 1844 1 1";
+        let expected = Stat {
+            cpu_ticks: 300.0,
+            threads: 7.0,
+            start_ticks: 1234.0,
+            virtual_bytes: 5678.0,
+            resident_pages: 90.0,
+        };
+        assert_eq!(Stat::parse(line), Some(expected));
+        assert_eq!(Stat::parse("42 (cut) R 1 42"), None);
+    }
+
+    #[test]
+    fn the_figures_agree_with_what_the_kernel_says_elsewhere() {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let in_status = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse::<f64>().unwrap()
+        };
+        let (system, stat) = (System::read().unwrap(), Stat::read(&File::open(STAT).unwrap()).unwrap());
+        let resident = stat.resident_pages * system.page_bytes;
+        let ratio = resident / (in_status("VmRSS:") * 1024.0);
+        assert!((0.5..2.0).contains(&ratio), "{resident} bytes are {ratio} of what the status says");
+        let ratio = stat.virtual_bytes / (in_status("VmSize:") * 1024.0);
+        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        let age = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64()
+            - (boot_time().unwrap() + stat.start_ticks / system.ticks_per_second);
+        assert!((-2.0..3600.0).contains(&age), "the test began {age} s ago");
+        assert!(max_open_files().unwrap() >= open_files().unwrap());
+        assert!(open_files().unwrap() >= 3.0);
+    }
 }

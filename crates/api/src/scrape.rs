@@ -30,8 +30,7 @@ use crate::{
     process::Process,
 };
 
-/// The Prometheus text format, which every version of Prometheus takes, also where it would rather have
-/// OpenMetrics.
+/// The Prometheus text format, which every version of Prometheus takes, whatever else it would rather have.
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// In which Prometheus says how many seconds it waits.

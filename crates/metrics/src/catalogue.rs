@@ -63,7 +63,7 @@ catalogue! {
     COMPONENTS_TOTAL = Gauge, "inventory_components_total", "components", &[], Database,
         "Current total number of components in inventory";
     COMPONENTS = Gauge, "inventory_components", "components", &[], Database,
-        "Current number of components in inventory: inventory_components_total under a name that promtool accepts for a gauge";
+        "Current number of components in inventory, under a name that promtool accepts for a gauge";
     COMPONENTS_UPDATED = Counter, "inventory_components_updated_total", "components", &[], Events,
         "Total number of components updated";
     COMPONENTS_COUNT_DRIFT = Gauge, "inventory_components_count_drift", "components", &[], Figures,
@@ -82,7 +82,7 @@ catalogue! {
     BUS_CAPACITY = Gauge, "inventory_bus_capacity_events", "events", &[], Figures,
         "Events that the channel of the bus holds at most";
     SUBSCRIBER_LAG = Gauge, "inventory_subscriber_lag_events", "events", SUBSCRIBER, Figures,
-        "Published events that a subscriber has yet to take";
+        "Published events that a subscriber has yet to take; where subscriptions share a name, the one that took an event last";
     SUBSCRIBER_EVENTS = Counter, "inventory_subscriber_events_total", "events", DELIVERY, Figures,
         "Total number of events that a subscriber handled, or gave up after the last attempt";
     SUBSCRIBER_RETRIES = Counter, "inventory_subscriber_retries_total", "attempts", SUBSCRIBER, Figures,

@@ -45,7 +45,7 @@ pub(crate) struct Scrape<T> {
     pub(crate) answer: oneshot::Sender<T>,
 }
 
-pub(crate) fn scraper<T>() -> (Scraper<T>, mpsc::Receiver<Scrape<T>>) {
+pub(crate) fn channel<T>() -> (Scraper<T>, mpsc::Receiver<Scrape<T>>) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
     (Scraper { scrapes: sender }, receiver)
 }

@@ -15,7 +15,7 @@ use crate::{
     follower::{Follower, NotReached},
     instruments::{Counters, DatabaseGauges, Figures, ScrapeInstruments},
     reading::{Readings, Snapshot},
-    scrape::{MAX_BARRIER, MIN_BARRIER, Scrape, Scraper, scraper},
+    scrape::{self, MAX_BARRIER, MIN_BARRIER, Scrape, Scraper},
 };
 
 /// The shortest time between two reads of the count that no scrape asked for.
@@ -62,7 +62,7 @@ pub fn metrics<S: Source>(
     for metric in CATALOGUE {
         metric.describe(&*recorder);
     }
-    let (scraper, scrapes) = scraper();
+    let (scraper, waiting) = scrape::channel();
     let subscription = bus.subscribe_after(SUBSCRIBER, after);
     let owner = Owner {
         follower: Follower::new(subscription, origin, Counters::register(&*recorder)),
@@ -74,7 +74,7 @@ pub fn metrics<S: Source>(
         settled_at: None,
         refresh_at: None,
     };
-    (scraper, MetricsTask { owner, scrapes })
+    (scraper, MetricsTask { owner, scrapes: waiting })
 }
 
 /// The metrics task: see [`metrics`].

@@ -62,7 +62,8 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) database_url_file: Option<PathBuf>,
-    /// Whether `serve` and `import` bring the schema up to date; otherwise an outdated schema is an error.
+    /// Whether `serve`, `import` and `token create` bring the schema up to date. Otherwise, and for all other
+    /// commands, an outdated schema is an error.
     #[arg(
         long,
         global = true,

@@ -18,8 +18,10 @@ use tower::Service;
 
 /// How many connections a listener holds open at once. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 8192;
-/// How long a client may take to send the head of a request, also of the first one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, and how long a connection may be idle. Longer than
+/// the 60 seconds for which common proxies keep an idle connection, so that it is they who close it: a request
+/// that crosses the closing from this side would fail.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

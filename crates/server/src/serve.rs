@@ -89,13 +89,13 @@ async fn serve(
     shutdown_timeout: Duration,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
+    tracing::info!(address = %listener.local_addr()?, "serving");
     let stop = CancellationToken::new();
     let mut listeners = JoinSet::new();
     listeners.spawn(listen::serve(listener, app.router(), stop.clone()));
     if let Some(listener) = metrics_listener {
         listeners.spawn(listen::serve(listener, app.metrics_router(), stop.clone()));
     }
-    tracing::info!("serving");
     signals.next().await;
     let deadline = Instant::now() + shutdown_timeout;
     tokio::select! {

@@ -28,6 +28,8 @@ use crate::{
 pub(super) const DEFAULT_LIMIT: usize = 50;
 /// How many components a page may have.
 pub(super) const MAX_LIMIT: usize = 200;
+/// How many values a filter may have: as many as a page has components.
+pub(super) const MAX_FILTER_VALUES: usize = MAX_LIMIT;
 /// How long one value of a filter may be, in characters.
 pub(super) const MAX_FILTER_CHARS: usize = 2000;
 /// The order of creation: ids are UUIDs of version 7.
@@ -180,9 +182,14 @@ fn filter(name: &str, value: &str) -> Result<Filter, Problem> {
         let known: Vec<_> = known.iter().map(String::as_str).collect();
         return Err(parameters::unknown(name, &known));
     };
-    let too_long = |value: &str| value.chars().count() > MAX_FILTER_CHARS;
-    let many = name.ends_with(Operator::In.suffix());
-    if if many { value.split(',').any(too_long) } else { too_long(value) } {
+    let values: Vec<_> = match name.ends_with(Operator::In.suffix()) {
+        true => value.split(',').collect(),
+        false => vec![value],
+    };
+    if values.len() > MAX_FILTER_VALUES {
+        return Err(Problem::parameter(name, format!("must have at most {MAX_FILTER_VALUES} values")));
+    }
+    if values.iter().any(|value| value.chars().count() > MAX_FILTER_CHARS) {
         return Err(Problem::parameter(
             name,
             format!("must have at most {MAX_FILTER_CHARS} characters in a value"),

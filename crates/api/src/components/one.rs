@@ -75,7 +75,7 @@ pub(super) async fn create(
     Ok(response)
 }
 
-problems!(ReadProblems: InvalidParameter, InvalidHeader, Unauthorized, NoComponent, Internal, Unavailable,
+problems!(ReadProblems: InvalidParameter, Unauthorized, NoComponent, Internal, Unavailable,
     Timeout);
 
 /// Read a component

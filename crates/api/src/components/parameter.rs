@@ -1,7 +1,7 @@
 //! The parameters of a list, as the OpenAPI document tells of them: made from what the service reads.
 
 use inventory_core::{Amount, Status};
-use inventory_store::{Column, Filter, Kind, Operator};
+use inventory_store::{Column, Kind, Operator};
 use serde_json::{Value, json};
 use utoipa::{
     IntoParams,
@@ -15,7 +15,7 @@ use utoipa::{
 use super::{
     cursor,
     fields::{self, NAMES},
-    list::{DEFAULT_LIMIT, MAX_FILTER_CHARS, MAX_LIMIT, sortable},
+    list::{DEFAULT_LIMIT, MAX_FILTER_CHARS, MAX_FILTER_VALUES, MAX_LIMIT, sortable},
 };
 
 /// Texts without NUL, which no field holds.
@@ -94,7 +94,7 @@ fn fields_parameter() -> Parameter {
         fields::PARAMETER,
         "The members that the components in the answer have; all, unless it is given.",
         name,
-        NAMES.len(),
+        None,
     )
 }
 
@@ -115,7 +115,7 @@ fn filter(column: Column, operator: Operator) -> Parameter {
     };
     let name = name(column, operator);
     match operator {
-        Operator::In => several(&name, &about, value(column, ITEM), Filter::MAX_OPERANDS),
+        Operator::In => several(&name, &about, value(column, ITEM), Some(MAX_FILTER_VALUES)),
         Operator::IsNull => parameter(&name, &about, ObjectBuilder::new().schema_type(Type::Boolean)),
         _ => parameter(&name, &about, value(column, TEXT)),
     }
@@ -153,8 +153,8 @@ fn value(column: Column, text: &str) -> Object {
 }
 
 /// A parameter that holds several values with commas between them.
-fn several(name: &str, about: &str, item: Object, most: usize) -> Parameter {
-    let items = ArrayBuilder::new().items(item).min_items(Some(1)).max_items(Some(most));
+fn several(name: &str, about: &str, item: Object, most: Option<usize>) -> Parameter {
+    let items = ArrayBuilder::new().items(item).min_items(Some(1)).max_items(most);
     ParameterBuilder::from(parameter(name, about, items))
         .style(Some(ParameterStyle::Form))
         .explode(Some(false))

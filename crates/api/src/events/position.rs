@@ -94,7 +94,7 @@ impl IntoParams for EventParameters {
             .schema_type(Type::String)
             .enum_values(Some(EVENT_TYPES.iter().copied()))
             .build();
-        let types = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(EVENT_TYPES.len()));
+        let types = ArrayBuilder::new().items(name).min_items(Some(1));
         let follow = ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(true)));
         vec![
             query(

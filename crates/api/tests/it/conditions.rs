@@ -50,10 +50,9 @@ async fn what_the_client_has_is_not_sent_again() {
         let answer = read(same).await;
         assert_eq!((answer.status.as_u16(), answer.etag(), answer.body.len()), (304, "\"1\"", 0), "{same}");
     }
-    for other in ["\"2\"", "\"11\""] {
+    for other in ["\"2\"", "\"11\"", "1", "\"1"] {
         assert_eq!(read(other).await.status, 200, "{other}");
     }
-    read("1").await.problem(400, "invalid-header");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ async fn play(steps: Vec<Step>, capacity: usize, yields: usize, tells_own: bool)
     let scraper = world.start();
     let (own, other) = (world.origin(), Origin::generate());
     let by = |is_own| if is_own { own } else { other };
-    let mut scrapes = JoinSet::new();
+    let mut answers = JoinSet::new();
     for step in steps {
         match step {
             Step::Create { own } => world.create(by(own)),
@@ -56,13 +56,13 @@ async fn play(steps: Vec<Step>, capacity: usize, yields: usize, tells_own: bool)
             Step::Delete { .. } => {}
             Step::Scrape => {
                 let (scraper, answered) = (scraper.clone(), world.head());
-                scrapes.spawn(async move { (answered, scraper.scrape(None).await.unwrap()) });
+                answers.spawn(async move { (answered, scraper.scrape(None).await.unwrap()) });
             }
             Step::Pause => tokio::task::yield_now().await,
         }
     }
-    while let Some(scrape) = scrapes.join_next().await {
-        let (answered, samples) = scrape.unwrap();
+    while let Some(answer) = answers.join_next().await {
+        let (answered, samples) = answer.unwrap();
         assert_is_a_moment(&world, answered, &samples);
     }
     let samples = scraper.scrape(None).await.unwrap();

@@ -92,6 +92,7 @@ fn promtool_accepts_the_configuration_and_the_rules() {
 /// Says why a test is not run. Where everything is to be run, that is a failure.
 fn skip(reason: &str) {
     // Past the capture of the test harness, so that it can be read.
-    writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: {reason}").unwrap();
     assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "with CI=true nothing may be skipped");
 }

@@ -10,7 +10,7 @@ use inventory_metrics::{MAX_BARRIER, Stopped};
 use metrics_util::debugging::DebugValue;
 use tokio::time::Instant;
 
-use crate::world::{Samples, World, values};
+use crate::world::{Samples, World, eventually, values};
 
 const SUCCESS: &str = "inventory_collector_success/database";
 const TIMEOUTS: &str = "inventory_metrics_barrier_timeouts_total";
@@ -76,14 +76,10 @@ async fn scrapes_that_wait_share_a_flight_and_one_that_comes_later_does_not() {
         tokio::spawn(async move { scraper.scrape(None).await.unwrap() })
     };
     let first = [scrape(), scrape(), scrape()];
-    while world.snapshots.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.snapshots.load(Ordering::SeqCst) > 0).await;
     // The flight looks at the database, and then a write is answered and a scrape begins.
     world.gate.add_permits(1);
-    while world.looks.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.looks.load(Ordering::SeqCst) > 0).await;
     world.create(world.origin());
     let late = [scrape(), scrape()];
     for _ in 0..10 {
@@ -148,7 +144,7 @@ async fn events_that_do_not_arrive_in_time_cost_the_gauge_and_are_told() {
     let world = Arc::new(World::new(16));
     let scraper = world.start();
     world.create(world.origin());
-    world.create_unpublished();
+    world.create_unpublished(world.origin());
     let began = Instant::now();
     let samples = scraper.scrape(None).await.unwrap();
     assert!(began.elapsed() <= MAX_BARRIER + Duration::from_millis(2));
@@ -166,7 +162,7 @@ async fn a_scrape_does_not_wait_for_events_of_others_where_the_database_tells_th
     let scraper = world.start();
     world.create(world.origin());
     world.insert_by_hand();
-    world.create(Origin::generate());
+    world.create_unpublished(Origin::generate());
     let before = Instant::now();
     let samples = scraper.scrape(None).await.unwrap();
     assert_eq!(before.elapsed(), Duration::ZERO);
@@ -210,20 +206,21 @@ async fn without_scrapes_the_gauge_follows_creates_and_deletes_at_most_once_a_se
         let Some((_, DebugValue::Gauge(value))) = found else { panic!("there is no gauge") };
         value.into_inner()
     };
-    for round in 1..=100_u32 {
+    world.create(world.origin());
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!((gauge() - 1.0).abs() < 0.5);
+    for _ in 2..=100 {
         world.create(world.origin());
-        if round == 1 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            assert!((gauge() - 1.0).abs() < 0.5);
-        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(1001)).await;
     assert!((gauge() - 100.0).abs() < 0.5);
-    assert_eq!(world.snapshots.load(Ordering::SeqCst), 2);
+    // At once, and one second after another for the two seconds that followed.
+    assert_eq!(world.snapshots.load(Ordering::SeqCst), 3);
     // An update changes no count, and time alone does not either.
     world.update(world.origin());
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(world.snapshots.load(Ordering::SeqCst), 2);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(world.snapshots.load(Ordering::SeqCst), 3);
     world.delete(Origin::generate());
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!((gauge() - 99.0).abs() < 0.5);
@@ -234,13 +231,9 @@ async fn a_scrape_does_not_wait_for_a_refresh() {
     let world = Arc::new(World::new(16).gated());
     let scraper = world.start();
     world.create(world.origin());
-    while world.snapshots.load(Ordering::SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.snapshots.load(Ordering::SeqCst) > 0).await;
     let scrape = tokio::spawn(async move { scraper.scrape(None).await.unwrap() });
-    while world.snapshots.load(Ordering::SeqCst) == 1 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| world.snapshots.load(Ordering::SeqCst) > 1).await;
     world.gate.add_permits(2);
     let began = Instant::now();
     assert_sample(&scrape.await.unwrap(), "inventory_components_total", 1.0);

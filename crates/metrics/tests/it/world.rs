@@ -14,10 +14,7 @@ use inventory_core::{
     EventLog, Field, LogError, MemoryLog, NewComponent, Origin, Publisher, Recorded, Recorder, Seq, bus,
 };
 use inventory_metrics::{Build, MetricsTask, Readings, Scraper, Snapshot, Source, SourceError, metrics};
-use metrics_util::{
-    MetricKind,
-    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
-};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::sync::Semaphore;
 
 /// The samples of a scrape, by name and labels.
@@ -155,13 +152,15 @@ impl World {
         self.publisher.publish(event);
     }
 
-    /// Commits a create of this process that the bus does not carry.
-    pub(crate) fn create_unpublished(&self) {
+    /// Commits a create that the bus does not carry.
+    pub(crate) fn create_unpublished(&self, origin: Origin) {
         let mut moments = self.moments.lock().unwrap();
         let mut moment = *moments.last().unwrap();
         moment.components += 1;
-        moment.created += 1;
-        moment.own = moments.len() as u64;
+        if origin == self.origin() {
+            moment.created += 1;
+            moment.own = moments.len() as u64;
+        }
         moments.push(moment);
     }
 
@@ -259,9 +258,8 @@ impl Source for Process {
         for (key, value) in values(&self.snapshotter) {
             let value = match value {
                 DebugValue::Counter(value) => {
-                    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
                     let added = counted.entry(key.clone()).or_default();
-                    *added += value as f64;
+                    *added += f64::from(u32::try_from(value).unwrap());
                     *added
                 }
                 DebugValue::Gauge(value) => value.into_inner(),
@@ -275,15 +273,21 @@ impl Source for Process {
 
 /// What the recorder holds, by name and labels.
 pub(crate) fn values(snapshotter: &Snapshotter) -> Vec<(String, DebugValue)> {
-    let snapshot = snapshotter.snapshot().into_vec().into_iter();
-    snapshot
-        .map(|(key, _, _, value)| {
-            let labels: Vec<_> = key.key().labels().map(|label| label.value().to_owned()).collect();
-            assert!(matches!(key.kind(), MetricKind::Counter | MetricKind::Gauge | MetricKind::Histogram));
-            (
-                format!("{}{}", key.key().name(), labels.iter().map(|l| format!("/{l}")).collect::<String>()),
-                value,
-            )
-        })
-        .collect()
+    let held = snapshotter.snapshot().into_vec().into_iter();
+    held.map(|(key, _, _, value)| {
+        let labels = key.key().labels().map(metrics::Label::value);
+        ([key.key().name()].into_iter().chain(labels).collect::<Vec<_>>().join("/"), value)
+    })
+    .collect()
+}
+
+/// Lets others go on until something is so.
+pub(crate) async fn eventually(condition: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if condition() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never was");
 }

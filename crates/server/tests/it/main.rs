@@ -2,6 +2,13 @@
 //!
 //! [`database`], [`command`] and [`server`] are what the tests are written with; every other module is tests.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets an error has failed"
+)]
+
 mod command;
 mod database;
 mod server;

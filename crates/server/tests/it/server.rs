@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use crate::{command::inventory, database::TestDatabase};
 
 /// How long anything may take before a test gives up on it. No test depends on it otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The API token of servers that are started without another.
 pub(crate) const TOKEN: &str = "a-token-for-tests-only";

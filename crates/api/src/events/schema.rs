@@ -1,0 +1,107 @@
+//! The frames of the stream, as the OpenAPI document tells of them.
+
+use inventory_core::EVENT_TYPES;
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, Ref, RefOr,
+        schema::{AnyOfBuilder, KnownFormat, Schema, SchemaFormat, Type},
+    },
+};
+
+/// One event of the stream.
+pub(super) struct Frame;
+
+impl PartialSchema for Frame {
+    fn schema() -> RefOr<Schema> {
+        let content = AnyOfBuilder::new()
+            .item(Ref::from_schema_name("CloudEvent"))
+            .item(Ref::from_schema_name("Reset"));
+        let data = text("JSON on one line.")
+            .content_media_type("application/json")
+            .content_schema(Some(Schema::from(content)));
+        let types: Vec<Value> = EVENT_TYPES.iter().copied().chain([super::RESET]).map(Value::from).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("One event."))
+            .property("id", text("The position to go on after."))
+            .property("event", text("What happened, or `reset`.").examples(types))
+            .property("data", data)
+            .required("id")
+            .required("event")
+            .required("data")
+            .into()
+    }
+}
+
+impl ToSchema for Frame {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "EventFrame".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("CloudEvent".to_owned(), cloud_event()));
+        schemas.push(("Reset".to_owned(), reset()));
+    }
+}
+
+fn cloud_event() -> RefOr<Schema> {
+    let types = EVENT_TYPES.iter().map(|name| Value::from(format!("io.inventory.{name}")));
+    let data = ObjectBuilder::new().schema_type(Type::Object).description(Some(
+        "What happened: `component` for `component.created` and `component.deleted`; `before`, `after` and \
+         the names of the fields that `changed` for `component.updated`; `token` for the events of tokens.",
+    ));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("An event in the JSON format of CloudEvents 1.0."))
+        .property("specversion", text("The version of CloudEvents.").enum_values(Some(["1.0"])))
+        .property(
+            "id",
+            text("The identity of the event, the same in every replay.").format(format(KnownFormat::Uuid)),
+        )
+        .property("source", text("The log that holds it: `/inventory/EPOCH`."))
+        .property("type", text("What happened. More types may come.").examples(types))
+        .property("subject", text("What it happened to, as a path under `/api/v1`."))
+        .property("time", text("When it happened.").format(format(KnownFormat::DateTime)))
+        .property(
+            "datacontenttype",
+            text("The media type of `data`.").enum_values(Some(["application/json"])),
+        )
+        .property(
+            "sequence",
+            text("Its place in the log, padded so that it sorts as text.").pattern(Some("^[0-9]{20}$")),
+        )
+        .property("actor", text("Who did it."))
+        .property("traceparent", text("The trace of the request that did it (W3C Trace Context)."))
+        .property("data", data)
+        .required("specversion")
+        .required("id")
+        .required("source")
+        .required("type")
+        .required("subject")
+        .required("time")
+        .required("datacontenttype")
+        .required("sequence")
+        .required("actor")
+        .required("data")
+        .into()
+}
+
+fn reset() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("The position that the client asked for is not one of this log."))
+        .property("reason", text("Why."))
+        .required("reason")
+        .examples([json!({"reason": super::RESET_REASON})])
+        .into()
+}
+
+fn text(about: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(about))
+}
+
+fn format(format: KnownFormat) -> Option<SchemaFormat> {
+    Some(SchemaFormat::KnownFormat(format))
+}
