@@ -8,8 +8,8 @@ mod dialect;
 mod m20261122_000001_components_and_events;
 mod m20261122_000002_component_count;
 
-use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::prelude::MigratorTrait;
+use sea_orm_migration::prelude::*;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
