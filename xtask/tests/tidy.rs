@@ -181,7 +181,7 @@ fn dependencies_have_licences_that_can_be_passed_on() {
     for package in linked_packages() {
         let name = package["name"].as_str().unwrap();
         let licence = package["license"].as_str().unwrap_or("none");
-        if !Licence::new(licence).is_satisfied_by(&allowed) {
+        if !Licence::new(licence).satisfied_by(&allowed) {
             wrong.push(format!("the licence of {name} is {licence}, which deny.toml does not allow"));
         }
         if banned.contains(name) {
@@ -211,7 +211,7 @@ fn licence_expressions_are_read_as_spdx_says() {
         ("A", false),
         ("A WITH x", true),
     ] {
-        assert_eq!(Licence::new(expression).is_satisfied_by(&allowed), satisfied, "{expression}");
+        assert_eq!(Licence::new(expression).satisfied_by(&allowed), satisfied, "{expression}");
     }
 }
 
@@ -293,7 +293,7 @@ impl Licence {
         Self(spaced.split_whitespace().map(ToOwned::to_owned).rev().collect())
     }
 
-    fn is_satisfied_by(mut self, allowed: &BTreeSet<String>) -> bool {
+    fn satisfied_by(mut self, allowed: &BTreeSet<String>) -> bool {
         let satisfied = self.either(allowed);
         assert!(self.0.is_empty(), "a licence expression ends with {:?}", self.0);
         satisfied
