@@ -19,10 +19,9 @@ pub(crate) fn unknown(command: &clap::Command, variables: impl Iterator<Item = S
     let kubernetes = variables.contains("KUBERNETES_SERVICE_HOST");
     let known = known(command);
     let unknown = variables.iter().find(|name| {
-        name.starts_with(PREFIX)
-            && !name.starts_with(TEST_PREFIX)
-            && !known.contains(name.as_str())
-            && !(kubernetes && is_service_link(name))
+        let ours = name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX);
+        let linked = kubernetes && is_service_link(name);
+        ours && !linked && !known.contains(name.as_str())
     })?;
     let nearest = known
         .iter()

@@ -63,7 +63,7 @@ async fn export<W: Write>(target: &Target, options: &Export, out: W) -> anyhow::
 
 /// A file while it is written.
 enum Sheet<'a, W: Write> {
-    Csv { writer: csv::Writer<W>, list_separator: &'a str },
+    Csv { writer: Box<csv::Writer<W>>, list_separator: &'a str },
     Jsonl(W),
 }
 
@@ -71,7 +71,7 @@ impl<'a, W: Write> Sheet<'a, W> {
     fn begin(options: &'a Export, out: W) -> anyhow::Result<Self> {
         Ok(match options.format {
             Format::Csv => {
-                let mut writer = csv::Writer::from_writer(out);
+                let mut writer = Box::new(csv::Writer::from_writer(out));
                 writer.write_record(["id"].into_iter().chain(Field::ALL.map(Field::as_str)))?;
                 Self::Csv { writer, list_separator: &options.list_separator }
             }

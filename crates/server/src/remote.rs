@@ -19,7 +19,7 @@ use crate::{
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take, also that to the largest batch.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
 /// How many ids or skus one request asks for, so that its URL stays short enough.
 const IN_LIST: usize = 100;
 

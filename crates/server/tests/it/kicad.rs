@@ -118,9 +118,7 @@ async fn an_import_into_the_database_beside_a_running_server() {
     let parts = Parts::find();
     for database in TestDatabase::each() {
         let server = Server::start(&database);
-        let begin = Instant::now();
         assert_eq!(import(&database, &parts, &[]).ok(), format!("created {ROWS}, updated 0, unchanged 0\n"));
-        println!("the import took {:?}", begin.elapsed());
         assert_imported(&server, 0).await;
         in_order(&server, &parts).await;
         again(&database, &parts, &[]);
