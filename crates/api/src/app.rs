@@ -8,6 +8,7 @@ use axum::{
 };
 use inventory_metrics::Build;
 use inventory_store::{ReadError, Store};
+use metrics_exporter_prometheus::BuildError;
 use tower::ServiceExt;
 use tower_http::compression::{
     CompressionLayer, Predicate,
@@ -51,8 +52,14 @@ impl Default for Options {
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
-#[error("the service cannot start: {0}")]
-pub struct StartError(#[from] ReadError);
+pub enum StartError {
+    /// The database does not answer.
+    #[error("the service cannot start: {0}")]
+    Database(#[from] ReadError),
+    /// The catalogue of metrics is not one that the exporter takes.
+    #[error("the service cannot start: {0}")]
+    Metrics(#[from] BuildError),
+}
 
 /// The service over a store. Clones are the same service.
 #[derive(Clone, FromRef)]
@@ -73,7 +80,7 @@ impl App {
         let streams = Streams::new(max_event_streams);
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
         let open = streams.clone();
-        let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64);
+        let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;
         tokio::spawn(task);
         Ok(Self { store, metrics, metrics_access, streams, stopping: Stopping::default() })
     }

@@ -22,11 +22,16 @@ use flate2::{Compression, write::GzEncoder};
 use inventory_core::Seq;
 use inventory_metrics::{Build, Pool, Readings, Scraper, Snapshot, Source, SourceError, Writer};
 use inventory_store::Store;
+use metrics_exporter_prometheus::BuildError;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    auth::bearer, exposition::Exposition, http_metrics::HttpMetrics, kind::Kind, problem::Problem,
+    auth::bearer,
+    exposition::{Exposition, UPKEEP_INTERVAL},
+    http_metrics::HttpMetrics,
+    kind::Kind,
+    problem::Problem,
     process::Process,
 };
 
@@ -54,8 +59,8 @@ impl Metrics {
         build: &Build,
         after: Seq,
         event_streams: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let exposition = Arc::new(Exposition::new());
+    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), BuildError> {
+        let exposition = Arc::new(Exposition::new()?);
         let process = Process::register(&exposition);
         let http = HttpMetrics::new(exposition.clone());
         let source = StoreSource {
@@ -65,8 +70,14 @@ impl Metrics {
             event_streams: Box::new(event_streams),
         };
         let (scraper, task) =
-            inventory_metrics::metrics(exposition, build, store.bus(), store.origin(), after, source);
-        (Self { scraper, http }, task.run())
+            inventory_metrics::metrics(exposition.clone(), build, store.bus(), store.origin(), after, source);
+        let run = async move {
+            tokio::select! {
+                () = task.run() => {}
+                () = upkeep(&exposition) => {}
+            }
+        };
+        Ok((Self { scraper, http }, run))
     }
 
     /// Measures the requests to the router that it is put around with [`Router::layer`].
@@ -78,6 +89,16 @@ impl Metrics {
     pub(crate) fn router<S: Clone + Send + Sync + 'static>(&self, access: MetricsAccess) -> Router<S> {
         let endpoint = Endpoint { scraper: self.scraper.clone(), access };
         Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape)).with_state(endpoint)
+    }
+}
+
+/// Runs until it is dropped.
+async fn upkeep(exposition: &Exposition) {
+    let mut due = tokio::time::interval(UPKEEP_INTERVAL);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        exposition.upkeep();
     }
 }
 
@@ -221,8 +242,8 @@ impl Source for StoreSource {
     type Text = Arc<Page>;
 
     async fn snapshot(&self) -> Result<Snapshot, SourceError> {
-        let inventory_store::Snapshot { components, head } = self.store.snapshot().await?;
-        Ok(Snapshot { components, head, own: head })
+        let inventory_store::Snapshot { components, head, own } = self.store.snapshot().await?;
+        Ok(Snapshot { components, head, own })
     }
 
     fn readings(&self) -> Readings {

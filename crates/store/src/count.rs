@@ -1,13 +1,9 @@
 //! The number of components, as the database keeps it.
 
+use inventory_core::Seq;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use crate::{
-    database::Database,
-    error::ReadError,
-    log::unsigned,
-    store::{CountAudit, Snapshot},
-};
+use crate::{database::Database, error::ReadError, log::unsigned, store::CountAudit};
 
 /// The key of the advisory lock under which one process at a time sums up PostgreSQL's deltas.
 const COMPACTION_LOCK: i64 = 7_203_411;
@@ -21,14 +17,14 @@ pub(crate) fn kept(backend: DbBackend) -> &'static str {
 }
 
 /// The kept count and the head of the log, as one moment: one statement sees one snapshot.
-pub(crate) async fn snapshot(database: &Database) -> Result<Snapshot, ReadError> {
+pub(crate) async fn snapshot(database: &Database) -> Result<(u64, Seq), ReadError> {
     let kept = kept(database.backend());
     let sql = format!("SELECT CAST(seq AS TEXT), {kept} FROM event_head");
     let answer = database.hot.read(sql, Vec::new()).await?;
     let (head, components) =
         answer.ok_or_else(|| ReadError::Corrupt("the head of the event log".to_owned()))?;
     let head = head.parse().map_err(|_| ReadError::Corrupt("the head of the event log".to_owned()))?;
-    Ok(Snapshot { components: u64::try_from(components).unwrap_or_default(), head: unsigned(head) })
+    Ok((u64::try_from(components).unwrap_or_default(), unsigned(head)))
 }
 
 /// The kept count beside the real one, as one moment.

@@ -71,6 +71,9 @@ pub struct Snapshot {
     pub components: u64,
     /// The last event committed.
     pub head: Seq,
+    /// A place up to the head after which this process has committed nothing. Who counts this process's own
+    /// events has all of that moment once it is past here.
+    pub own: Seq,
 }
 
 /// The count that the database keeps beside what is really there.
@@ -244,7 +247,10 @@ impl Store {
     /// The number of components and the last event, as one moment. What other processes committed up to it
     /// is on its way to the bus when this returns.
     pub async fn snapshot(&self) -> Result<Snapshot, ReadError> {
-        let snapshot = count::snapshot(&self.inner.database).await?;
+        let (components, head) = count::snapshot(&self.inner.database).await?;
+        // Read after the moment was taken: what it shows of this process's commits was noted before each.
+        let own = Seq(self.inner.figures.own.load(Ordering::SeqCst)).min(head);
+        let snapshot = Snapshot { components, head, own };
         if snapshot.head > self.inner.bus.head() {
             self.inner.nudge.notify_one();
         }
@@ -346,7 +352,7 @@ impl Store {
     /// The store in figures.
     pub fn stats(&self) -> Stats {
         let Inner { database, requests, figures, halted, drift, .. } = &*self.inner;
-        let Figures { transactions, retries, done, refused, failed, events } = &**figures;
+        let Figures { transactions, retries, done, refused, failed, events, own: _ } = &**figures;
         let waiting = QUEUE - requests.capacity();
         let (readers_open, readers_idle, readers_max) = database.readers();
         Stats {

@@ -59,6 +59,8 @@ pub(crate) struct Figures {
     pub(crate) refused: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) events: AtomicU64,
+    /// The last place that was given to an event of this process, noted before the commit that makes it so.
+    pub(crate) own: AtomicU64,
 }
 
 pub(crate) struct Writer {
@@ -169,6 +171,7 @@ impl Writer {
                 seq = seq.next();
             }
             log::append(&transaction, rows).await?;
+            self.figures.own.fetch_max(seq.previous().0, Ordering::SeqCst);
         }
         if let Err(error) = transaction.commit().await {
             self.settle(error, events.first()).await?;
