@@ -144,7 +144,7 @@ impl Outcome {
 
 /// Reads the operations of a body, and reports every member that is wrong.
 fn operations(body: Value) -> Result<Vec<Operation>, Problem> {
-    let mut batch = Members::of(String::new(), body).map_err(|error| Problem::invalid(vec![error]))?;
+    let mut batch = Object::of(String::new(), body).map_err(|error| Problem::invalid(vec![error]))?;
     let operations = batch.take("operations", |value| match value {
         Value::Array(items) if items.is_empty() => Err("must have at least one operation".to_owned()),
         Value::Array(items) if items.len() > MAX_OPERATIONS => {
@@ -165,7 +165,7 @@ fn operations(body: Value) -> Result<Vec<Operation>, Problem> {
 }
 
 fn operation(pointer: String, value: Value) -> Result<Operation, Vec<ErrorItem>> {
-    let mut members = Members::of(pointer, value).map_err(|error| vec![error])?;
+    let mut members = Object::of(pointer, value).map_err(|error| vec![error])?;
     let verb = members.take("op", |value| match value.as_str() {
         Some("create") => Ok(Verb::Create),
         Some("update") => Ok(Verb::Update),
@@ -180,7 +180,7 @@ fn operation(pointer: String, value: Value) -> Result<Operation, Vec<ErrorItem>>
             new.map(|new| Operation::Create(Box::new(new)))
         }
         Some(Verb::Update) => {
-            let (id, expected) = (members.take("id", id), members.take("version", version));
+            let (id, expected) = (members.take("id", |value| id(&value)), members.take("version", version));
             let patch = members.take_object("patch", ComponentPatch::from_json);
             match (id, expected, patch) {
                 (Some(id), Some(expected), Some(patch)) => {
@@ -189,16 +189,18 @@ fn operation(pointer: String, value: Value) -> Result<Operation, Vec<ErrorItem>>
                 _ => None,
             }
         }
-        Some(Verb::Delete) => match (members.take("id", id), members.take("version", version)) {
-            (Some(id), Some(expected)) => Some(Operation::Delete { id, expected }),
-            _ => None,
-        },
+        Some(Verb::Delete) => {
+            match (members.take("id", |value| id(&value)), members.take("version", version)) {
+                (Some(id), Some(expected)) => Some(Operation::Delete { id, expected }),
+                _ => None,
+            }
+        }
     };
     let errors = members.finish();
     operation.filter(|_| errors.is_empty()).ok_or(errors)
 }
 
-fn id(value: Value) -> Result<ComponentId, String> {
+fn id(value: &Value) -> Result<ComponentId, String> {
     let text = value.as_str().filter(|text| text.len() == uuid::fmt::Hyphenated::LENGTH);
     text.and_then(|text| text.parse().ok()).map(ComponentId).ok_or_else(|| "must be a UUID".to_owned())
 }
@@ -221,13 +223,13 @@ fn integer(number: &Number) -> Option<u64> {
 }
 
 /// The members of an object, taken one by one; what is left at the end is not known.
-struct Members {
+struct Object {
     pointer: String,
     members: Map<String, Value>,
     errors: Vec<ErrorItem>,
 }
 
-impl Members {
+impl Object {
     fn of(pointer: String, value: Value) -> Result<Self, ErrorItem> {
         match value {
             Value::Object(members) => Ok(Self { pointer, members, errors: Vec::new() }),

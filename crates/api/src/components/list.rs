@@ -182,10 +182,8 @@ fn filter(name: &str, value: &str) -> Result<Filter, Problem> {
         let known: Vec<_> = known.iter().map(String::as_str).collect();
         return Err(parameters::unknown(name, &known));
     };
-    let values: Vec<_> = match name.ends_with(Operator::In.suffix()) {
-        true => value.split(',').collect(),
-        false => vec![value],
-    };
+    let several = name.ends_with(Operator::In.suffix());
+    let values: Vec<_> = if several { value.split(',').collect() } else { vec![value] };
     if values.len() > MAX_FILTER_VALUES {
         return Err(Problem::parameter(name, format!("must have at most {MAX_FILTER_VALUES} values")));
     }
@@ -208,6 +206,6 @@ fn digest(conditions: &[(String, String)]) -> u64 {
         hash.update(value);
         hash.update("\0");
     }
-    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hash.finalize().into();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let digest: [u8; 32] = hash.finalize().into();
+    digest.first_chunk().copied().map_or(0, u64::from_be_bytes)
 }

@@ -56,14 +56,11 @@ fn cloud_event() -> RefOr<Schema> {
         .schema_type(Type::Object)
         .description(Some("An event in the JSON format of CloudEvents 1.0."))
         .property("specversion", text("The version of CloudEvents.").enum_values(Some(["1.0"])))
-        .property(
-            "id",
-            text("The identity of the event, the same in every replay.").format(format(KnownFormat::Uuid)),
-        )
+        .property("id", formatted("The identity of the event, the same in every replay.", KnownFormat::Uuid))
         .property("source", text("The log that holds it: `/inventory/EPOCH`."))
         .property("type", text("What happened. More types may come.").examples(types))
         .property("subject", text("What it happened to, as a path under `/api/v1`."))
-        .property("time", text("When it happened.").format(format(KnownFormat::DateTime)))
+        .property("time", formatted("When it happened.", KnownFormat::DateTime))
         .property(
             "datacontenttype",
             text("The media type of `data`.").enum_values(Some(["application/json"])),
@@ -102,6 +99,6 @@ fn text(about: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(about))
 }
 
-fn format(format: KnownFormat) -> Option<SchemaFormat> {
-    Some(SchemaFormat::KnownFormat(format))
+fn formatted(about: &str, format: KnownFormat) -> ObjectBuilder {
+    text(about).format(Some(SchemaFormat::KnownFormat(format)))
 }

@@ -9,8 +9,8 @@ use crate::service::{Service, WithJson};
 async fn a_change_states_the_version_it_is_made_from() {
     let service = Service::sqlite().await;
     let (path, _) = service.created(json!({"name": "a"})).await;
-    let patch = json!({"name": "b"});
-    let missing = service.send(Service::request(Method::PATCH, &path).json(&patch)).await;
+    let change = json!({"name": "b"});
+    let missing = service.send(Service::request(Method::PATCH, &path).json(&change)).await;
     let problem = missing.problem(428, "if-match-required");
     assert!(problem["detail"].as_str().unwrap().contains("If-Match: *"), "{problem}");
     let missing = service.send(Service::request(Method::DELETE, &path).body(Body::empty()).unwrap()).await;
@@ -18,17 +18,17 @@ async fn a_change_states_the_version_it_is_made_from() {
 
     // A weak tag never matches, and neither does one that is not written as the service writes it.
     for stale in ["\"7\"", "W/\"1\"", "\"01\"", "\"\"", "\"x\", W/\"1\""] {
-        let answer = service.patch(&path, stale, &patch).await;
+        let answer = service.patch(&path, stale, &change).await;
         let problem = answer.problem(412, "stale-version");
         assert_eq!(problem["current"]["name"], "a");
         assert_eq!(answer.etag(), "\"1\"");
     }
     for malformed in ["1", "", "\"1", "\"1\" \"2\"", "**", "*, \"1\"", "\"1\",", "\u{e9}"] {
         let request = Service::request(Method::PATCH, &path).header("if-match", malformed.as_bytes());
-        let problem = service.send(request.json(&patch)).await.problem(400, "invalid-header");
+        let problem = service.send(request.json(&change)).await.problem(400, "invalid-header");
         assert_eq!(problem["errors"][0]["header"], "If-Match");
     }
-    assert_eq!(service.patch(&path, "\"0\", \"1\"", &patch).await.etag(), "\"2\"");
+    assert_eq!(service.patch(&path, "\"0\", \"1\"", &change).await.etag(), "\"2\"");
     assert_eq!(service.patch(&path, "*", &json!({"name": "c"})).await.etag(), "\"3\"");
     // Two lines are one list.
     let request =

@@ -54,10 +54,8 @@ impl Client {
             let chunk = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("no frame came")?;
             self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         }
-        let (frame, rest) = self.text.split_once("\n\n").unwrap();
-        let frame = Frame::parse(frame);
-        self.text = rest.to_owned();
-        Some(frame)
+        let rest = self.text.split_off(self.text.find("\n\n").unwrap() + 2);
+        Some(Frame::parse(std::mem::replace(&mut self.text, rest).trim_end()))
     }
 
     /// The next event, as its id and its CloudEvent.

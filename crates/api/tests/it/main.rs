@@ -1,5 +1,12 @@
 //! The service over HTTP on real databases: requests go through the router with all its layers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that meets an error has failed"
+)]
+
 mod auth;
 mod bad_input;
 mod batch;

@@ -105,13 +105,11 @@ async fn the_links_lead_through_the_pages() {
         seen.extend(names(&answer.json()));
         let links = answer.header("link");
         let next = links.split(", ").find_map(|link| link.strip_suffix(">; rel=\"next\""));
-        match next {
-            Some(next) => path = next.strip_prefix('<').unwrap().to_owned(),
-            None => {
-                assert!(links.contains("rel=\"prev\"") && links.contains("rel=\"first\""), "{links}");
-                break;
-            }
-        }
+        let Some(next) = next else {
+            assert!(links.contains("rel=\"prev\"") && links.contains("rel=\"first\""), "{links}");
+            break;
+        };
+        path = next.strip_prefix('<').unwrap().to_owned();
     }
     assert_eq!(seen, ["part 001", "part 003"]);
     // A list on one page has no other.

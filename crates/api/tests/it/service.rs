@@ -26,7 +26,7 @@ pub(crate) const SECRET: &str = "secret-of-the-tests-that-is-long-enough";
 /// Where the components are.
 pub(crate) const COMPONENTS: &str = "/api/v1/components";
 /// How long anything may take before a test gives up on it. No test depends on it otherwise.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Service {
     pub(crate) store: Store,

@@ -1,5 +1,7 @@
 //! The forms on the wire, locked.
 
+use std::fmt::Write;
+
 use axum::{body::Body, http::Method};
 use serde_json::json;
 
@@ -11,7 +13,7 @@ fn form(answer: &Answer, ids: &[(&str, &str)]) -> String {
     let mut headers: Vec<_> = answer.headers.iter().collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+        writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
     }
     text.push('\n');
     match serde_json::from_slice::<serde_json::Value>(&answer.body) {
