@@ -30,9 +30,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let url = format!("sqlite:{}", folder.join("inventory.db").display());
     let server =
         Running::start(&mut service::inventory(&binary, &url, address), address, &folder.join("server.log"))?;
+    // What an OpenAPI document has no words for.
+    let configuration = repository::root().join("crates/api/schemathesis");
     let outcome = chore::run(
         Command::new("schemathesis")
             .current_dir(&folder)
+            .env("SCHEMATHESIS_HOOKS", configuration.join("hooks.py"))
+            .arg("--config-file")
+            .arg(configuration.join("config.toml"))
             .args(["run", &format!("http://{address}/openapi.json")])
             .args(["--header", &format!("Authorization: Bearer {}", service::TOKEN)])
             .args(["--checks", "all", "--seed", SEED, "--max-examples", MAX_EXAMPLES]),
