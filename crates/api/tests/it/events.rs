@@ -159,6 +159,7 @@ async fn a_position_of_another_log_is_told_in_the_stream() {
     service.created(json!({"name": "a"})).await;
     let epoch = service.store.epoch();
     for (unknown, head) in [("0123abcd-1".to_owned(), 2), (format!("{epoch}-99"), 3)] {
+        service.store.bus().published(Seq(head)).await;
         let mut client = Client::connect(&service, "", Some(&unknown)).await;
         let id = format!("{epoch}-{head}");
         assert_eq!(client.frame().await.unwrap().id.as_ref(), Some(&id));
