@@ -23,5 +23,6 @@ mod imports;
 mod kicad;
 mod metrics_access;
 mod prometheus;
+mod readme;
 mod shutdown;
 mod tokens;
