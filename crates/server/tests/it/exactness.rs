@@ -22,17 +22,18 @@ use crate::{
 /// The counters, the gauge and the head of the log in one scrape.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Shown {
-    created: f64,
-    deleted: f64,
-    total: f64,
+    created: i64,
+    deleted: i64,
+    total: i64,
 }
 
 async fn shown(server: &Server) -> Shown {
     let scrape = server.api.scrape().await;
+    let whole = |name| metric(&scrape, name).to_string().parse().unwrap();
     Shown {
-        created: metric(&scrape, "inventory_components_created_total"),
-        deleted: metric(&scrape, "inventory_components_deleted_total"),
-        total: metric(&scrape, "inventory_components_total"),
+        created: whole("inventory_components_created_total"),
+        deleted: whole("inventory_components_deleted_total"),
+        total: whole("inventory_components_total"),
     }
 }
 
@@ -123,7 +124,7 @@ async fn what_many_delete_is_deleted_once() {
         let count = |status| answers.iter().filter(|answer| **answer == status).count();
         assert_eq!(count(StatusCode::NO_CONTENT), ROWS);
         assert_eq!(count(StatusCode::NOT_FOUND), ROWS * (CLIENTS - 1));
-        assert_eq!(shown(&server).await, Shown { created: 200.0, deleted: 200.0, total: 0.0 });
+        assert_eq!(shown(&server).await, Shown { created: 200, deleted: 200, total: 0 });
         sound(&database);
         server.stop();
     }
@@ -150,7 +151,7 @@ async fn what_many_create_is_created_once() {
         let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
         let count = |status| answers.iter().filter(|answer| **answer == status).count();
         assert_eq!((count(StatusCode::CREATED), count(StatusCode::CONFLICT)), (100, 700));
-        assert_eq!(shown(&server).await, Shown { created: 100.0, deleted: 0.0, total: 100.0 });
+        assert_eq!(shown(&server).await, Shown { created: 100, deleted: 0, total: 100 });
         sound(&database);
         server.stop();
     }
@@ -165,12 +166,12 @@ async fn what_is_rolled_back_counts_nothing_and_what_is_written_together_counts_
         let whole: Vec<_> = (0..100).map(|n| create(n, &format!("sku {n}"))).collect();
         let (status, body) = server.api.post("/api/v1/components/batch", &json!({"operations": whole})).await;
         assert_eq!(status, StatusCode::OK, "{body}");
-        assert_eq!(shown(&server).await, Shown { created: 100.0, deleted: 0.0, total: 100.0 });
+        assert_eq!(shown(&server).await, Shown { created: 100, deleted: 0, total: 100 });
         // The last of these has a sku that is taken.
         let half = [create(1, "free"), create(2, "free too"), create(3, "sku 7")];
         let (status, _) = server.api.post("/api/v1/components/batch", &json!({"operations": half})).await;
         assert_eq!(status, StatusCode::CONFLICT);
-        assert_eq!(shown(&server).await, Shown { created: 100.0, deleted: 0.0, total: 100.0 });
+        assert_eq!(shown(&server).await, Shown { created: 100, deleted: 0, total: 100 });
         sound(&database);
         server.stop();
     }
@@ -198,8 +199,8 @@ async fn clients_that_hang_up_leave_everything_equal() {
         server.api.create(&json!({"name": "the last"})).await;
         sound(&database);
         let now = shown(&server).await;
-        let rows: f64 = database.shell("SELECT count(*) FROM component").parse().unwrap();
-        let events: f64 = database
+        let rows: i64 = database.shell("SELECT count(*) FROM component").parse().unwrap();
+        let events: i64 = database
             .shell("SELECT count(*) FROM event_log WHERE type = 'component.created'")
             .parse()
             .unwrap();
@@ -222,8 +223,8 @@ async fn two_processes_count_their_own_and_see_all() {
             });
         }
         clients.join_all().await;
-        assert_eq!(shown(&servers[0]).await, Shown { created: 30.0, deleted: 0.0, total: 80.0 });
-        assert_eq!(shown(&servers[1]).await, Shown { created: 50.0, deleted: 0.0, total: 80.0 });
+        assert_eq!(shown(&servers[0]).await, Shown { created: 30, deleted: 0, total: 80 });
+        assert_eq!(shown(&servers[1]).await, Shown { created: 50, deleted: 0, total: 80 });
         let one = servers[0].api.events("types=component.created", 80).await;
         assert_eq!(one, servers[1].api.events("types=component.created", 80).await);
         sound(&database);
@@ -240,9 +241,9 @@ async fn a_row_past_the_service_moves_the_gauge_alone() {
         server.api.create(&json!({"name": "stays"})).await;
         server.api.create(&json!({"name": "goes"})).await;
         database.shell("INSERT INTO component (name) VALUES ('smuggled'), ('smuggled too')");
-        assert_eq!(shown(&server).await, Shown { created: 2.0, deleted: 0.0, total: 4.0 });
+        assert_eq!(shown(&server).await, Shown { created: 2, deleted: 0, total: 4 });
         database.shell("DELETE FROM component WHERE name = 'goes'");
-        assert_eq!(shown(&server).await, Shown { created: 2.0, deleted: 0.0, total: 3.0 });
+        assert_eq!(shown(&server).await, Shown { created: 2, deleted: 0, total: 3 });
         let report = run(&database, &["check"]);
         assert_eq!(report.code, 1);
         let named = |text: &str| assert!(report.stdout.contains(text), "{text}: {}", report.stdout);
@@ -287,15 +288,15 @@ async fn a_scrape_answers_while_the_database_is_locked() {
         let mut stdout = std::io::BufReader::new(shell.stdout.take().unwrap());
         std::io::BufRead::read_line(&mut stdout, &mut told).unwrap();
         assert_eq!(told.trim(), "locked");
-        assert_eq!(shown(&server).await, Shown { created: 1.0, deleted: 0.0, total: 1.0 });
+        assert_eq!(shown(&server).await, Shown { created: 1, deleted: 0, total: 1 });
         // A write waits meanwhile, and is carried out when the lock is gone.
         let api = server.api.clone();
         let write = tokio::spawn(async move { api.create(&json!({"name": "b"})).await });
-        assert_eq!(shown(&server).await, Shown { created: 1.0, deleted: 0.0, total: 1.0 });
+        assert_eq!(shown(&server).await, Shown { created: 1, deleted: 0, total: 1 });
         drop(shell.stdin.take());
         shell.wait().unwrap();
         write.await.unwrap();
-        assert_eq!(shown(&server).await, Shown { created: 2.0, deleted: 0.0, total: 2.0 });
+        assert_eq!(shown(&server).await, Shown { created: 2, deleted: 0, total: 2 });
         server.stop();
     }
 }
