@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     database::TestDatabase,
-    service::{Answer, COMPONENTS, Service},
+    service::{Answer, COMPONENTS, Service, WithJson},
 };
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
