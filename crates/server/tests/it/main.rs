@@ -22,6 +22,7 @@ mod first_start;
 mod imports;
 mod kicad;
 mod metrics_access;
+mod output;
 mod prometheus;
 mod readme;
 mod shutdown;
