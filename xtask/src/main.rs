@@ -38,8 +38,15 @@ enum Chore {
     MetricsDocs,
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    run(Cli::parse().chore).unwrap_or_else(|error| {
+        eprintln!("Error: {error:#}.");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(chore: Chore) -> anyhow::Result<ExitCode> {
+    match chore {
         Chore::Test => return suites::run(),
         Chore::Ci => return ci::run(),
         Chore::Bench(options) => bench::run(&options)?,
