@@ -2,7 +2,7 @@
 //! moved on.
 //!
 //! Each migration is SQL that reads the same on SQLite and PostgreSQL but for a few words, which
-//! [`dialect`] names.
+//! `dialect` names.
 
 mod dialect;
 mod m20261122_000001_components_and_events;

@@ -77,7 +77,7 @@ pub fn metrics<S: Source>(
     (scraper, MetricsTask { owner, scrapes: waiting })
 }
 
-/// The metrics task: see [`metrics`].
+/// The metrics task: see [`metrics()`].
 #[must_use = "the metrics are kept only while the task runs"]
 pub struct MetricsTask<S: Source> {
     owner: Owner<S>,
