@@ -23,15 +23,3 @@ async fn without_its_database_the_service_is_not_ready_and_says_so() {
     let problem = service.get("/api/v1/components").await.problem(503, "database-unavailable");
     assert!(problem["instance"].as_str().unwrap().starts_with("urn:uuid:"), "{problem}");
 }
-
-#[tokio::test]
-async fn temporary_probe() {
-    use crate::service::WithJson;
-    let service = Service::sqlite().await;
-    let request = Service::request(axum::http::Method::POST, crate::service::COMPONENTS).json(&serde_json::json!({"name": "a"}));
-    let mut response = Box::pin(tower::ServiceExt::oneshot(service.router.clone(), request));
-    if let std::task::Poll::Ready(response) = futures::poll!(&mut response) {
-        let response = response.unwrap();
-        panic!("PROBE {} {:?}", response.status(), axum::body::to_bytes(response.into_body(), 10000).await);
-    }
-}
