@@ -54,8 +54,7 @@ fn as_problem(response: Response) -> Response {
         return response;
     }
     let kind = Kind::of_status(response.status());
-    let mut problem = Problem::new(kind, kind.title()).into_response();
-    *problem.status_mut() = response.status();
+    let mut problem = Problem::new(kind, kind.title()).with_status(response.status()).into_response();
     if let Some(allow) = response.headers().get(header::ALLOW) {
         problem.headers_mut().insert(header::ALLOW, allow.clone());
     }
@@ -107,4 +106,50 @@ impl Asked {
 
 fn trace(headers: &HeaderMap) -> Option<String> {
     traceparent::read(headers).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::to_bytes, http::StatusCode, middleware, routing::get};
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(path: &str) -> (StatusCode, Value) {
+        let router = Router::new()
+            .route("/panic", get(async || -> &'static str { panic!("the secret of the service") }))
+            .route("/never", get(std::future::pending::<&'static str>))
+            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
+            .layer(middleware::from_fn(edge));
+        let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
+        let status = response.status();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_does_not_tell_its_cause() {
+        let (status, problem) = ask("/panic").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(problem["type"], "/problems/internal-error");
+        assert!(problem["instance"].as_str().unwrap().starts_with("urn:uuid:"), "{problem}");
+        assert!(!problem.to_string().contains("secret"), "{problem}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_is_given_up() {
+        let since = tokio::time::Instant::now();
+        let (status, problem) = ask("/never").await;
+        assert_eq!((status, since.elapsed().as_secs()), (StatusCode::SERVICE_UNAVAILABLE, 30));
+        assert_eq!(problem["type"], "/problems/timeout");
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_the_framework_becomes_a_problem_of_its_status() {
+        let (status, problem) = ask("/teapot").await;
+        assert_eq!(status, StatusCode::IM_A_TEAPOT);
+        assert_eq!((&problem["type"], &problem["status"]), (&"/problems/bad-request".into(), &418.into()));
+    }
 }

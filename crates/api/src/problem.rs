@@ -29,6 +29,7 @@ pub(crate) struct Problem(Box<Content>);
 #[derive(Debug)]
 struct Content {
     kind: Kind,
+    status: StatusCode,
     detail: String,
     errors: Vec<ErrorItem>,
     current: Option<Arc<Component>>,
@@ -107,13 +108,8 @@ pub(crate) struct Cause {
 impl Problem {
     /// A failure of a kind, with what is special about this one.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Content {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            current: None,
-            cause: None,
-        }))
+        let (status, detail) = (kind.status(), detail.into());
+        Self(Box::new(Content { kind, status, detail, errors: Vec::new(), current: None, cause: None }))
     }
 
     /// A failure that the client cannot mend. The cause goes to the log, not to the client.
@@ -136,6 +132,12 @@ impl Problem {
         let detail = detail.into();
         let item = ErrorItem { header: Some(name), detail: detail.clone(), ..ErrorItem::default() };
         Self::new(Kind::InvalidHeader, format!("the header {name} {detail}")).with_errors(vec![item])
+    }
+
+    /// The same with another status than the usual one of its kind.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
     }
 
     /// The same with what is wrong, one by one.
@@ -184,14 +186,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Content { kind, detail, mut errors, current, cause } = *self.0;
+        let Content { kind, status, detail, mut errors, current, cause } = *self.0;
         let more_errors = errors.len().saturating_sub(MAX_ERRORS);
         errors.truncate(MAX_ERRORS);
         let cause = cause.map(|reason| Cause { instance: Uuid::now_v7().urn().to_string(), reason });
         let wire = Wire {
             r#type: kind.reference(),
             title: kind.title(),
-            status: kind.status().as_u16(),
+            status: status.as_u16(),
             detail: &detail,
             instance: cause.as_ref().map(|cause| cause.instance.as_str()),
             errors: &errors,
@@ -201,14 +203,14 @@ impl IntoResponse for Problem {
         // Cannot fail: every member is a text, a number or a component.
         let body = serde_json::to_vec(&wire).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = kind.status();
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(current) = current {
             headers.insert(header::ETAG, etag::of(current.version));
         }
-        match kind.status() {
+        match status {
             StatusCode::UNAUTHORIZED => {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"inventory\""));

@@ -283,6 +283,7 @@ async fn many_events_arrive_at_many_clients_once_and_in_order() {
             assert_eq!(service.post(&format!("{COMPONENTS}/batch"), &batch).await.status, 200);
         }
     };
+    let mut idle = Client::connect(&service, "?after=0", None).await;
     let reads = clients.into_iter().map(|mut client| async move {
         client.frame().await.unwrap();
         for seq in 1..=EVENTS_EACH + 1 {
@@ -290,4 +291,9 @@ async fn many_events_arrive_at_many_clients_once_and_in_order() {
         }
     });
     tokio::join!(write, futures::future::join_all(reads));
+    // One that read nothing all the while held nobody up, and has missed nothing.
+    idle.frame().await.unwrap();
+    for seq in 1..=EVENTS_EACH + 1 {
+        assert_eq!(sequence(&idle.event().await.1), seq);
+    }
 }
