@@ -26,11 +26,6 @@ use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, pars
 
 use config::{Cli, Command};
 
-/// Requests and their answers are many small, short-lived pieces of memory, which took the system's allocator
-/// a fifth of the time of a create.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a command ends with where it did what was asked but what it found is bad: a violation, a bad row.
 const FAILURE: u8 = 1;
 /// What a command ends with where it was asked wrongly.
