@@ -112,10 +112,14 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(Kind::TooLarge, format!("the body is longer than {limit} bytes, which is the most here"))
 }
 
-/// The body of a response, serialised once. The values that are sent here have no map with keys that are not
+/// Room for most components, in bytes, so that a body does not grow step by step from nothing.
+const COMPONENT_BYTES: usize = 1024;
+
+/// The body of a response that holds so many components, serialised once. The values that are sent here have no map with keys that are not
 /// texts and no number that JSON does not know, so they cannot fail.
-pub(crate) fn of(value: &impl serde::Serialize) -> Result<Body, Problem> {
-    serde_json::to_vec(value)
-        .map(Body::from)
+pub(crate) fn of(value: &impl serde::Serialize, components: usize) -> Result<Body, Problem> {
+    let mut body = Vec::with_capacity(components * COMPONENT_BYTES);
+    serde_json::to_writer(&mut body, value)
+        .map(|()| Body::from(body))
         .map_err(|error| Problem::unexpected(Kind::Internal, "the service cannot write its answer", &error))
 }

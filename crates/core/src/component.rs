@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     actor::Actor,
+    clock::rfc3339,
     value::{
         Amount, Barcode, Currency, CustomFields, CustomFieldsPatch, DatasheetUrl, Description, FromJson,
         Manufacturer, Mpn, Name, Notes, Sku, Status, Tags, Unit,
@@ -72,12 +73,12 @@ pub struct Component {
     /// Whether it is in use.
     pub status: Status,
     /// When it was created, to the microsecond.
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     pub created_at: OffsetDateTime,
     /// Who created it.
     pub created_by: Actor,
     /// When it was last changed, to the microsecond.
-    #[serde(with = "time::serde::rfc3339")]
+    #[serde(with = "rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Who last changed it.
     pub updated_by: Actor,

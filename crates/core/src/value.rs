@@ -13,7 +13,7 @@ use std::{
 
 use regex::Regex;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 /// Why a text, number or object is not the value it was given for. A sentence for the person who sent it.
@@ -34,8 +34,8 @@ const LINES_RULE: &str = "must not hold control characters other than tabs and l
 macro_rules! text_value {
     ($(#[$doc:meta])* $name:ident, chars: $min:literal..=$max:literal, pattern: $pattern:expr, rule: $rule:expr, example: $example:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -90,9 +90,10 @@ macro_rules! text_value {
             }
         }
 
-        impl From<$name> for String {
-            fn from(value: $name) -> String {
-                value.0
+        // As it is: `into = "String"` would copy it first.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -189,8 +190,8 @@ impl Default for Unit {
 
 /// A decimal that is not negative, with at most 12 digits before the point and 6 after it. Its JSON form is
 /// a string, since JSON numbers are read as binary floats by many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Amount {
     micros: i64,
 }
@@ -237,9 +238,13 @@ impl TryFrom<String> for Amount {
     }
 }
 
-impl From<Amount> for String {
-    fn from(amount: Amount) -> String {
-        amount.to_string()
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.micros == 0 {
+            // What most minimum quantities are.
+            return serializer.serialize_str("0");
+        }
+        serializer.collect_str(self)
     }
 }
 

@@ -103,6 +103,11 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<(), clap::Error> {
     }
 }
 
+/// After how many tasks a thread of the runtime looks for what the network and other threads brought. The
+/// writer waits for the database some five times a transaction, and must not wait behind all the requests
+/// that its last one woke: with tokio's 61 and 31, PostgreSQL took a fifth fewer creates.
+const TICKS: u32 = 8;
+
 fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { common, serve, command } = cli;
     let command = command.unwrap_or(Command::Serve(serve));
@@ -110,7 +115,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     logging::start(common.log.as_deref().unwrap_or(default_filter))?;
     // reqwest is built without a default for this. An error means that there is one already.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(TICKS)
+        .global_queue_interval(TICKS)
+        .build()?;
     runtime.block_on(async {
         match command {
             Command::Serve(options) => serve::run(&common, options).await,

@@ -23,8 +23,6 @@ const STATEMENT_CACHE: usize = 256;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection to PostgreSQL may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Memory that SQLite maps of its file, in bytes: reads need no copy.
-const SQLITE_MMAP_BYTES: &str = "268435456";
 /// Limits of PostgreSQL's own, in milliseconds: a process that hangs with a lock must not stop the others.
 const POSTGRES_TIMEOUTS: [(&str, &str); 2] =
     [("lock_timeout", "5000"), ("idle_in_transaction_session_timeout", "10000")];
@@ -57,7 +55,7 @@ impl Database {
         let writer = connect(options(&config.url, sqlite, 1, false)).await?;
         migrate(&writer, config.migrate).await?;
         let reader = connect(options(&config.url, sqlite, readers, true)).await?;
-        let hot = Reader::new(reader.clone(), readers).await;
+        let hot = Reader::new(&reader, readers).await;
         let hot = hot.map_err(|error| OpenError::Connect(error.to_string()))?;
         Ok(Self { writer, reader, hot, readers })
     }
@@ -145,8 +143,7 @@ fn options(url: &str, sqlite: bool, connections: u32, read_only: bool) -> Connec
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY_TIMEOUT)
-                .statement_cache_capacity(STATEMENT_CACHE)
-                .pragma("mmap_size", SQLITE_MMAP_BYTES);
+                .statement_cache_capacity(STATEMENT_CACHE);
             if read_only { options.pragma("query_only", "on") } else { options.optimize_on_close(true, None) }
         });
     } else {

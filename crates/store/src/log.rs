@@ -79,12 +79,13 @@ pub(crate) async fn advance(
 /// Appends events whose places were given out.
 pub(crate) async fn append(
     transaction: &DatabaseTransaction,
-    mut rows: Vec<event_log::ActiveModel>,
+    rows: Vec<event_log::Model>,
 ) -> Result<(), DbErr> {
-    while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(ROWS_PER_INSERT));
-        event_log::Entity::insert_many(rows).exec_without_returning(transaction).await?;
-        rows = rest;
+    let backend = transaction.get_database_backend();
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
+        let some: Vec<_> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        transaction.execute_raw(event_log::insert_all(backend, some.into_iter())).await?;
     }
     Ok(())
 }

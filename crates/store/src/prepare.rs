@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use inventory_core::{Actor, Clock, Component, ComponentId, ComponentPatch, Invalid, Token};
+use inventory_core::{
+    Actor, Clock, Component, ComponentCreated, ComponentId, ComponentPatch, Event, Invalid, Token,
+};
 use time::OffsetDateTime;
 
 use crate::write::{Expected, Idempotency, Operation, Write};
@@ -26,7 +28,11 @@ pub(crate) struct Author {
 /// One operation of a write, ready.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Create(Arc<Component>),
+    Create {
+        component: Arc<Component>,
+        /// Its event as JSON, where that could be written.
+        data: Option<String>,
+    },
     Update {
         id: ComponentId,
         expected: Expected,
@@ -61,7 +67,12 @@ impl Step {
         match operation {
             Operation::Create(new) => {
                 match new.create(ComponentId::generate(), author.at, author.actor.clone()) {
-                    Ok(component) => Self::Create(Arc::new(component)),
+                    Ok(component) => {
+                        let component = Arc::new(component);
+                        let event = Event::from(ComponentCreated { component: Arc::clone(&component) });
+                        let data = event.data().ok().map(|data| Box::<str>::from(data).into_string());
+                        Self::Create { component, data }
+                    }
                     Err(invalid) => Self::Invalid(invalid),
                 }
             }
@@ -76,7 +87,9 @@ impl Step {
     pub(crate) fn row(&self) -> Option<ComponentId> {
         match self {
             Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
-            Self::Create(_) | Self::CreateToken { .. } | Self::RevokeToken { .. } | Self::Invalid(_) => None,
+            Self::Create { .. } | Self::CreateToken { .. } | Self::RevokeToken { .. } | Self::Invalid(_) => {
+                None
+            }
         }
     }
 

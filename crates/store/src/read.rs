@@ -1,25 +1,12 @@
-//! Reads of components.
+//! Rows of components as components.
 
-use inventory_core::{Component, ComponentId, Sku};
+use inventory_core::{Component, Sku};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{
-    database::Database,
-    entity::component::{self, json_row},
-    error::ReadError,
-    reader::Bind,
-};
+use crate::{database::Database, entity::component, error::ReadError};
 
 /// How many skus one statement looks up.
 const SKUS_PER_STATEMENT: usize = 500;
-
-/// One component.
-pub(crate) async fn one(database: &Database, id: ComponentId) -> Result<Option<Component>, ReadError> {
-    let row = json_row(database.backend());
-    let sql = format!("SELECT {row}, version FROM component WHERE id = $1");
-    let row = database.hot.read(sql, vec![Bind::Id(id.0)]).await?;
-    row.map(|(row, _version)| component(&row)).transpose()
-}
 
 /// The components that have one of these skus.
 pub(crate) async fn by_sku(database: &Database, skus: &[Sku]) -> Result<Vec<Component>, ReadError> {

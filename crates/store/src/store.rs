@@ -23,6 +23,7 @@ use crate::{
     error::{OpenError, ReadError},
     listing,
     log::{Log, open_head},
+    lookup::{Lookup, lookups},
     maintenance::Maintenance,
     prepare::Prepared,
     query::{Page, Query},
@@ -135,13 +136,14 @@ struct Inner {
     clock: Clock,
     tokens: TokenCache,
     requests: mpsc::Sender<Request>,
+    lookup: Lookup,
     nudge: Arc<Notify>,
     figures: Arc<Figures>,
     halted: Arc<AtomicBool>,
     drift: Arc<AtomicI64>,
-    /// Stops the writer and the maintenance.
+    /// Stops the writer, the maintenance and the lookups.
     stop: CancellationToken,
-    /// The writer, the tailer and the maintenance, in the order in which they end.
+    /// The writer, the tailer, the maintenance and the lookups.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -163,6 +165,8 @@ impl Store {
         let (publisher, bus) = bus(Arc::new(log.clone()), head, config.bus_capacity);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let (committed, batches) = mpsc::unbounded_channel();
+        let stop = CancellationToken::new();
+        let (lookup, lookups) = lookups(database.clone(), stop.clone());
         let inner = Inner {
             database: database.clone(),
             bus,
@@ -171,11 +175,12 @@ impl Store {
             clock: config.clock,
             tokens: TokenCache::default(),
             requests,
+            lookup,
             nudge: Arc::default(),
             figures: Arc::default(),
             halted: Arc::default(),
             drift: Arc::default(),
-            stop: CancellationToken::new(),
+            stop,
             tasks: Mutex::default(),
         };
         let writer = Writer {
@@ -205,6 +210,7 @@ impl Store {
             tokio::spawn(writer.run()),
             tokio::spawn(tailer.run()),
             tokio::spawn(maintenance.run()),
+            tokio::spawn(lookups.run()),
         ]);
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -231,7 +237,7 @@ impl Store {
 
     /// One component.
     pub async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
-        read::one(&self.inner.database, id).await
+        self.inner.lookup.component(id).await
     }
 
     /// A page of components.

@@ -15,9 +15,9 @@ use inventory_core::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, QueryTrait, TransactionTrait,
-    sea_query::{OnConflict, Query},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    TransactionTrait,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -38,7 +38,15 @@ const ROWS_PER_STATEMENT: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) event: Event,
+    /// The event as JSON, where that was written before.
+    pub(crate) data: Option<String>,
     pub(crate) author: Author,
+}
+
+impl Draft {
+    fn new(event: impl Into<Event>, author: &Author) -> Self {
+        Self { event: event.into(), data: None, author: author.clone() }
+    }
 }
 
 /// What a write came to, if the transaction commits.
@@ -51,7 +59,7 @@ pub(crate) enum Answer {
     KeyReused,
 }
 
-type Stepped = Result<(Done, Option<Event>), Reason>;
+type Stepped = Result<(Done, Option<Draft>), Reason>;
 
 /// Carries out the writes and returns an answer for each, and the events of those that were not refused.
 pub(crate) async fn carry_out(
@@ -73,10 +81,10 @@ pub(crate) async fn carry_out(
             .iter()
             .flat_map(|write| write.steps.iter().map(move |step| (step, &write.author)))
             .collect();
-        for (stepped, write) in run(transaction, &steps).await?.into_iter().zip(together) {
+        for stepped in run(transaction, &steps).await? {
             answers.push(match stepped {
-                Ok((done, event)) => {
-                    drafts.extend(event.map(|event| Draft { event, author: write.author.clone() }));
+                Ok((done, draft)) => {
+                    drafts.extend(draft);
                     Answer::Done(vec![done])
                 }
                 Err(reason) => Answer::Refused(vec![Refusal { index: 0, reason }]),
@@ -127,9 +135,9 @@ async fn whole(
     let savepoint = transaction.begin().await?;
     let outcome = all_or_none(&savepoint, write).await?;
     let answer = match outcome {
-        Ok((done, events)) => {
+        Ok((done, drafted)) => {
             savepoint.commit().await?;
-            drafts.extend(events.into_iter().map(|event| Draft { event, author: write.author.clone() }));
+            drafts.extend(drafted);
             Ok(done)
         }
         Err(refusals) => {
@@ -150,9 +158,9 @@ async fn whole(
 async fn all_or_none(
     transaction: &DatabaseTransaction,
     write: &Prepared,
-) -> Result<Result<(Vec<Done>, Vec<Event>), Vec<Refusal>>, DbErr> {
+) -> Result<Result<(Vec<Done>, Vec<Draft>), Vec<Refusal>>, DbErr> {
     let mut done = Vec::with_capacity(write.steps.len());
-    let mut events = Vec::with_capacity(write.steps.len());
+    let mut drafts = Vec::with_capacity(write.steps.len());
     let mut refusals = Vec::new();
     let mut index = 0;
     while index < write.steps.len() {
@@ -161,22 +169,22 @@ async fn all_or_none(
             write.steps[index..index + length].iter().map(|step| (step, &write.author)).collect();
         for stepped in run(transaction, &steps).await? {
             match stepped {
-                Ok((result, event)) => {
+                Ok((result, draft)) => {
                     done.push(result);
-                    events.extend(event);
+                    drafts.extend(draft);
                 }
                 Err(reason) => refusals.push(Refusal { index, reason }),
             }
             index += 1;
         }
     }
-    Ok(if refusals.is_empty() { Ok((done, events)) } else { Err(refusals) })
+    Ok(if refusals.is_empty() { Ok((done, drafts)) } else { Err(refusals) })
 }
 
 /// Carries out steps of one kind.
 async fn run(transaction: &DatabaseTransaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
     match steps {
-        [(Step::Create(_), _), ..] => create(transaction, steps).await,
+        [(Step::Create { .. }, _), ..] => create(transaction, steps).await,
         [(Step::Update { .. } | Step::Delete { .. }, _), ..] => change(transaction, steps).await,
         _ => {
             let mut stepped = Vec::with_capacity(steps.len());
@@ -192,31 +200,47 @@ async fn create(
     transaction: &DatabaseTransaction,
     steps: &[(&Step, &Author)],
 ) -> Result<Vec<Stepped>, DbErr> {
-    let components: Vec<_> = steps
-        .iter()
-        .filter_map(|(step, _)| if let Step::Create(component) = step { Some(component) } else { None })
-        .collect();
-    let rows = components.iter().map(|component| component::Model::from(&***component).into_active_model());
-    let mut insert = component::Entity::insert_many(rows)
-        .on_conflict(OnConflict::column(component::Column::Sku).do_nothing().to_owned())
-        .into_query();
-    insert.returning(Query::returning().column(component::Column::Id));
-    let inserted = transaction
-        .query_all(&insert)
-        .await?
-        .iter()
-        .map(|row| row.try_get_by_index::<Uuid>(0))
-        .collect::<Result<HashSet<_>, _>>()?;
-    Ok(components
-        .into_iter()
-        .map(|component| match &component.sku {
-            Some(sku) if !inserted.contains(&component.id.0) => Err(Reason::SkuTaken(sku.clone())),
-            _ => Ok((
-                Done::Created(Arc::clone(component)),
-                Some(ComponentCreated { component: Arc::clone(component) }.into()),
-            )),
+    let created = || {
+        steps.iter().filter_map(|(step, author)| match step {
+            Step::Create { component, data } => Some((component, data, *author)),
+            _ => None,
         })
-        .collect())
+    };
+    let rows: Vec<_> = created().map(|(component, ..)| component::Model::from(&**component)).collect();
+    let insert = component::insert_new(transaction.get_database_backend(), rows.into_iter());
+    let inserted = transaction.execute_raw(insert).await?.rows_affected();
+    let refused = if inserted == steps.len() as u64 {
+        HashSet::new()
+    } else {
+        let mut refused: HashSet<_> = created().map(|(component, ..)| component.id.0).collect();
+        for id in ids(transaction, refused.iter().copied()).await? {
+            refused.remove(&id);
+        }
+        refused
+    };
+    let stepped = created().map(|(component, data, author)| match &component.sku {
+        Some(sku) if refused.contains(&component.id.0) => Err(Reason::SkuTaken(sku.clone())),
+        _ => {
+            let event = ComponentCreated { component: Arc::clone(component) };
+            let draft = Draft { data: data.clone(), ..Draft::new(event, author) };
+            Ok((Done::Created(Arc::clone(component)), Some(draft)))
+        }
+    });
+    Ok(stepped.collect())
+}
+
+/// Those of the ids that a component has.
+async fn ids(
+    transaction: &DatabaseTransaction,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<Uuid>, DbErr> {
+    component::Entity::find()
+        .select_only()
+        .column(component::Column::Id)
+        .filter(component::Column::Id.is_in(ids))
+        .into_tuple()
+        .all(transaction)
+        .await
 }
 
 /// Changes or deletes rows, which are read and locked first.
@@ -244,10 +268,8 @@ async fn change(
             },
             Step::Delete { id, expected } => admitted(&current, *id, expected).map(|component| {
                 doomed.push(id.0);
-                (
-                    Done::Deleted(Arc::clone(component)),
-                    Some(ComponentDeleted { component: Arc::clone(component) }.into()),
-                )
+                let event = ComponentDeleted { component: Arc::clone(component) };
+                (Done::Deleted(Arc::clone(component)), Some(Draft::new(event, author)))
             }),
             _ => continue,
         });
@@ -306,7 +328,7 @@ async fn update(
         }
     }
     let event = ComponentUpdated { before: Arc::clone(before), after: Arc::clone(&after), changed };
-    Ok(Ok((Done::Updated(after), Some(event.into()))))
+    Ok(Ok((Done::Updated(after), Some(Draft::new(event, author)))))
 }
 
 /// Sets only the columns that differ, so that indexes on the others are left alone.
@@ -345,10 +367,10 @@ async fn token_step(
     author: &Author,
 ) -> Result<Stepped, DbErr> {
     match step {
-        Step::CreateToken { token, hash } => create_token(transaction, token, hash).await,
+        Step::CreateToken { token, hash } => create_token(transaction, token, hash, author).await,
         Step::RevokeToken { name } => revoke_token(transaction, name, author).await,
         Step::Invalid(invalid) => Ok(Err(Reason::Invalid(invalid.clone()))),
-        Step::Create(_) | Step::Update { .. } | Step::Delete { .. } => {
+        Step::Create { .. } | Step::Update { .. } | Step::Delete { .. } => {
             Err(DbErr::Custom("a component's step among those of tokens".to_owned()))
         }
     }
@@ -358,6 +380,7 @@ async fn create_token(
     transaction: &DatabaseTransaction,
     token: &Arc<Token>,
     hash: &[u8; 32],
+    author: &Author,
 ) -> Result<Stepped, DbErr> {
     let row = token::ActiveModel {
         id: Set(token.id.0),
@@ -374,7 +397,7 @@ async fn create_token(
         Err(Reason::TokenNameTaken(token.name.clone()))
     } else {
         let event = TokenCreated { token: Arc::clone(token) };
-        Ok((Done::TokenCreated(Arc::clone(token)), Some(event.into())))
+        Ok((Done::TokenCreated(Arc::clone(token)), Some(Draft::new(event, author))))
     })
 }
 
@@ -398,5 +421,5 @@ async fn revoke_token(
         .exec(transaction)
         .await?;
     let event = TokenRevoked { token: Arc::clone(&token) };
-    Ok(Ok((Done::TokenRevoked(token), Some(event.into()))))
+    Ok(Ok((Done::TokenRevoked(token), Some(Draft::new(event, author)))))
 }

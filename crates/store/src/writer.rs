@@ -15,7 +15,7 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
 use inventory_core::{EventId, Origin, Recorded, Seq, micros};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -167,7 +167,7 @@ impl Writer {
             let mut seq = log::advance(&self.database, &transaction, events.len()).await?;
             for (event, row) in events.iter_mut().zip(&mut rows) {
                 event.seq = seq;
-                row.seq = Set(log::signed(seq));
+                row.seq = log::signed(seq);
                 seq = seq.next();
             }
             log::append(&transaction, rows).await?;
@@ -185,20 +185,24 @@ impl Writer {
         Ok(answers)
     }
 
-    fn record(&self, draft: Draft) -> Result<(Recorded, event_log::ActiveModel), serde_json::Error> {
-        let Draft { event, author } = draft;
+    fn record(&self, draft: Draft) -> Result<(Recorded, event_log::Model), serde_json::Error> {
+        let Draft { event, data, author } = draft;
         let id = Uuid::now_v7();
-        let row = event_log::ActiveModel {
-            seq: Set(0),
-            id: Set(id),
-            r#type: Set(event.type_name().to_owned()),
-            version: Set(i16::try_from(event.version()).unwrap_or(i16::MAX)),
-            subject: Set(event.subject()),
-            origin: Set(self.origin.0),
-            actor: Set(author.actor.to_string()),
-            trace: Set(author.trace.as_deref().map(str::to_owned)),
-            data: Set(Box::<str>::from(event.data()?).into_string()),
-            occurred_at: Set(micros(author.at)),
+        let data = match data {
+            Some(data) => data,
+            None => Box::<str>::from(event.data()?).into_string(),
+        };
+        let row = event_log::Model {
+            seq: 0,
+            id,
+            r#type: event.type_name().to_owned(),
+            version: i16::try_from(event.version()).unwrap_or(i16::MAX),
+            subject: event.subject(),
+            origin: self.origin.0,
+            actor: author.actor.to_string(),
+            trace: author.trace.as_deref().map(str::to_owned),
+            data,
+            occurred_at: micros(author.at),
         };
         let event = Recorded {
             seq: Seq::default(),

@@ -58,8 +58,9 @@ pub(super) async fn batch(
     let write = Write { trace, idempotency, ..Write::all(operations, caller.actor()) };
     let content = |index: usize| verbs.get(index).copied().map_or("component", Verb::content);
     let written = store.write(write).await.map_err(|error| failure::of_batch(error, content))?;
-    let results = written.results.into_iter().filter_map(Outcome::of).collect();
-    let body = body::of(&Wire { results })?;
+    let results: Vec<_> = written.results.into_iter().filter_map(Outcome::of).collect();
+    let count = results.len();
+    let body = body::of(&Wire { results }, count)?;
     let mut response = ([(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON))], body).into_response();
     idempotency::mark(response.headers_mut(), written.replayed);
     Ok(response)

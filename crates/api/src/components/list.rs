@@ -116,12 +116,13 @@ impl Asked {
         let Page { items, next, previous, total } = page;
         let next = next.map(|place| cursor::after(self.list, place));
         let previous = previous.map(|place| cursor::before(self.list, place));
-        let body = body::of(&Wire {
+        let wire = Wire {
             items: items.iter().map(|item: &Component| self.fields.of(item)).collect(),
             next_cursor: next.as_deref(),
             previous_cursor: previous.as_deref(),
             total,
-        })?;
+        };
+        let body = body::of(&wire, items.len())?;
         let first = (self.query.from != From::Start).then_some("");
         let links = [("next", next.as_deref()), ("prev", previous.as_deref()), ("first", first)];
         let links: Vec<_> = links

@@ -111,7 +111,7 @@ pub(super) async fn read(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON)), (header::ETAG, etag)];
-    Ok((headers, body::of(&fields.of(&component))?).into_response())
+    Ok((headers, body::of(&fields.of(&component), 1)?).into_response())
 }
 
 problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, NoComponent, SkuTaken,
@@ -199,5 +199,5 @@ fn component_response(status: StatusCode, component: &Component) -> Result<Respo
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON));
     headers.insert(header::ETAG, etag::of(component.version));
-    Ok((status, headers, body::of(component)?).into_response())
+    Ok((status, headers, body::of(component, 1)?).into_response())
 }

@@ -1,10 +1,10 @@
 use inventory_core::{
-    Actor, Amount, Component, ComponentId, CustomFields, Status, Tags, from_micros, micros,
+    Actor, Amount, Component, ComponentId, CustomFields, Status, Tag, Tags, from_micros, micros,
 };
-use sea_orm::{DbBackend, entity::prelude::*};
+use sea_orm::{DbBackend, Statement, entity::prelude::*};
 use serde::Deserialize;
 
-use crate::error::ReadError;
+use crate::{error::ReadError, insert::insert};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "component")]
@@ -59,6 +59,64 @@ impl Model {
     pub(crate) fn from_json(row: &str) -> Result<Self, ReadError> {
         serde_json::from_str(row).map_err(|error| ReadError::Corrupt(error.to_string()))
     }
+
+    /// Its columns, in the order of [`insert_new`].
+    fn values(self) -> [Value; 21] {
+        let Self {
+            id,
+            sku,
+            name,
+            description,
+            notes,
+            manufacturer,
+            mpn,
+            barcode,
+            unit,
+            min_quantity,
+            unit_cost,
+            currency,
+            datasheet_url,
+            tags,
+            custom_fields,
+            status,
+            created_at,
+            created_by,
+            updated_at,
+            updated_by,
+            version,
+        } = self;
+        [
+            id.into(),
+            sku.into(),
+            name.into(),
+            description.into(),
+            notes.into(),
+            manufacturer.into(),
+            mpn.into(),
+            barcode.into(),
+            unit.into(),
+            min_quantity.into(),
+            unit_cost.into(),
+            currency.into(),
+            datasheet_url.into(),
+            tags.into(),
+            custom_fields.into(),
+            status.into(),
+            created_at.into(),
+            created_by.into(),
+            updated_at.into(),
+            updated_by.into(),
+            version.into(),
+        ]
+    }
+}
+
+/// Inserts rows, but for those whose sku another has.
+pub(crate) fn insert_new(backend: DbBackend, rows: impl ExactSizeIterator<Item = Model>) -> Statement {
+    let into = "INSERT INTO component (id, sku, name, description, notes, manufacturer, mpn, barcode, unit, \
+                min_quantity, unit_cost, currency, datasheet_url, tags, custom_fields, status, created_at, \
+                created_by, updated_at, updated_by, version)";
+    insert(backend, into, rows.map(Model::values), "ON CONFLICT (sku) DO NOTHING")
 }
 
 impl TryFrom<Model> for Component {
@@ -118,7 +176,11 @@ impl TryFrom<Model> for Component {
 
 /// Most components have no tags and no custom fields, so the empty ones are not parsed.
 fn parse_tags(text: &str) -> Option<Tags> {
-    if text == "[]" { Some(Tags::default()) } else { serde_json::from_str(text).ok() }
+    if text == "[]" {
+        return Some(Tags::default());
+    }
+    let tags: Vec<String> = serde_json::from_str(text).ok()?;
+    Some(Tags(tags.into_iter().map(Tag::stored).collect()))
 }
 
 fn parse_custom_fields(text: &str) -> Option<CustomFields> {

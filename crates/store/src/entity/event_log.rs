@@ -1,5 +1,7 @@
 use inventory_core::{Actor, Event, EventId, LogError, Origin, Recorded, Seq, from_micros};
-use sea_orm::entity::prelude::*;
+use sea_orm::{DbBackend, Statement, entity::prelude::*};
+
+use crate::insert::insert;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event_log")]
@@ -21,6 +23,28 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Inserts rows.
+pub(crate) fn insert_all(backend: DbBackend, rows: impl ExactSizeIterator<Item = Model>) -> Statement {
+    let into =
+        "INSERT INTO event_log (seq, id, type, version, subject, origin, actor, trace, data, occurred_at)";
+    let values = |row| {
+        let Model { seq, id, r#type, version, subject, origin, actor, trace, data, occurred_at } = row;
+        [
+            seq.into(),
+            id.into(),
+            r#type.into(),
+            version.into(),
+            subject.into(),
+            origin.into(),
+            actor.into(),
+            trace.into(),
+            data.into(),
+            occurred_at.into(),
+        ]
+    };
+    insert(backend, into, rows.map(values), "")
+}
 
 impl TryFrom<Model> for Recorded {
     type Error = LogError;

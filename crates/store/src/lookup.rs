@@ -1,0 +1,99 @@
+//! Reads of one component each, of which all that wait are answered by one statement.
+//!
+//! A statement costs more to bring to the database and back than to carry out. So one task takes what has
+//! been asked for while its last statement was under way, as the writer does with writes: who asks alone is
+//! answered at once, who asks with many shares the cost.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe};
+
+use futures::FutureExt;
+use inventory_core::{Component, ComponentId};
+use sea_orm::DbErr;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{database::Database, entity::component::json_row, error::ReadError, read, reader::Bind};
+
+/// How many components one statement reads.
+const MAX_IDS: usize = 64;
+/// How many reads may wait; further ones wait to be let in.
+const QUEUE: usize = 1024;
+
+/// Where components are asked for. Clones ask the same task.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookup {
+    requests: mpsc::Sender<Request>,
+}
+
+/// The task that answers.
+pub(crate) struct Lookups {
+    requests: mpsc::Receiver<Request>,
+    database: Database,
+    /// Lets no further read in; those that are in are answered.
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Request {
+    id: ComponentId,
+    /// The row as JSON: whoever asked reads it, so that this task is soon free for the next.
+    answer: oneshot::Sender<Result<Option<String>, ReadError>>,
+}
+
+pub(crate) fn lookups(database: Database, stop: CancellationToken) -> (Lookup, Lookups) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (Lookup { requests: sender }, Lookups { requests: receiver, database, stop })
+}
+
+impl Lookup {
+    /// The component that has this id.
+    pub(crate) async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
+        let closed = || ReadError::Unavailable("the store is closed".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request { id, answer }).await.map_err(|_closed| closed())?;
+        let row = answered.await.map_err(|_closed| closed())??;
+        row.map(|row| read::component(&row)).transpose()
+    }
+}
+
+impl Lookups {
+    /// Runs until it is stopped and every read that was let in is answered.
+    pub(crate) async fn run(mut self) {
+        let mut waiting = Vec::with_capacity(MAX_IDS);
+        loop {
+            let received = tokio::select! {
+                received = self.requests.recv_many(&mut waiting, MAX_IDS) => received,
+                () = self.stop.cancelled(), if !self.requests.is_closed() => {
+                    self.requests.close();
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
+            let mut ids: Vec<_> = waiting.iter().map(|request| request.id.0).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            // A defect here must not end the task on which all these reads depend.
+            let rows = AssertUnwindSafe(self.rows(ids)).catch_unwind().await;
+            let rows = rows.unwrap_or_else(|_panic| Err(DbErr::Custom("a panic in a read".to_owned())));
+            let rows = rows.map_err(ReadError::from);
+            for Request { id, answer } in waiting.drain(..) {
+                // Whoever asked may have hung up.
+                let _hung_up = answer.send(match &rows {
+                    Ok(rows) => Ok(rows.get(&id.0).cloned()),
+                    Err(error) => Err(error.clone()),
+                });
+            }
+        }
+    }
+
+    async fn rows(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, String>, DbErr> {
+        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let row = json_row(self.database.backend());
+        let sql = format!("SELECT {row}, id FROM component WHERE id IN ({})", places.join(", "));
+        let rows = self.database.hot.rows::<Uuid>(sql, ids.into_iter().map(Bind::Id).collect()).await?;
+        Ok(rows.into_iter().map(|(row, id)| (id, row)).collect())
+    }
+}
