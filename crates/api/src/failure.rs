@@ -16,6 +16,10 @@ impl From<ReadError> for Problem {
             ReadError::Unavailable(_) => {
                 Self::unexpected(Kind::Unavailable, "the database does not answer", &error)
             }
+            ReadError::Expired => Self::new(
+                Kind::CursorExpired,
+                "too much has changed since the first page of this walk was read; begin again at the first page",
+            ),
             // A row that cannot be read, or a kind of failure that is not known here yet.
             _ => Self::unexpected(Kind::Internal, "the service cannot read what is stored", &error),
         }

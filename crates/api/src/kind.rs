@@ -74,6 +74,10 @@ kinds! {
         "At least one operation of the batch does not fit the components as they are, so none was carried \
          out. Each entry of `errors` points to one, with the `type` that it would have alone, and with the \
          component as it is in `current` where its version is not the expected one.";
+    CursorExpired = "cursor-expired", GONE, "The walk has lasted too long",
+        "More than 50,000 events were committed since the first page of this walk was read, or the database \
+         was replaced by another. In an order in which components can move, a walk is exact only so long. \
+         Begin again at the first page, or walk in the order of `id` or `created_at`, which never ends so.";
     Stale = "stale-version", PRECONDITION_FAILED, "The component was changed in the meantime",
         "The component is not at a version that `If-Match` names. `current` and the `ETag` header hold it as \
          it is. Apply the change to that, and send it again with the new tag.";

@@ -7,6 +7,9 @@ pub enum ReadError {
     /// The database does not answer, or not in time.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// A page of a walk that began too many events ago, or in a log that was another.
+    #[error("the walk through the list has lasted too long")]
+    Expired,
     /// A row is not what the service writes.
     #[error("a row is not as the service writes it: {0}")]
     Corrupt(String),

@@ -1,17 +1,23 @@
 //! Pages of components: conditions and places as SQL.
 //!
 //! A page begins at a place, not at a number of rows: `(key, id) > (…)` is one descent of an index however
-//! far into the list it is, and rows that come and go elsewhere do not move it.
+//! far into the list it is, and rows that come and go elsewhere do not move it. Rows that themselves move in the
+//! order are in [`moved`].
 
-use inventory_core::Component;
+mod moved;
+
+use inventory_core::{Component, Seq};
 use sea_orm::DbBackend;
+use serde::Deserialize;
+
+use self::moved::{MAX_WALK_EVENTS, Moved, can_move};
 
 use crate::{
     count,
     database::Database,
-    entity::component::json_row,
+    entity::component::{self, json_row},
     error::ReadError,
-    query::{Column, Filter, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort},
+    query::{Column, Filter, From, Key, Kind, Operand, Operator, Page, Place, Query},
     read,
     reader::Bind,
 };
@@ -48,20 +54,54 @@ impl Sql {
     }
 }
 
+/// What the statement of a page answers.
+#[derive(Deserialize)]
+struct Answer {
+    /// The last event, at the same moment.
+    head: u64,
+    /// The rows beyond the place that did not move.
+    rows: Vec<component::Model>,
+    /// The rows that moved, wherever they were.
+    moved: Vec<Moved>,
+}
+
 /// The page that a query asks for.
 pub(crate) async fn page(database: &Database, query: &Query) -> Result<Page, ReadError> {
+    let column = query.sort.column;
     let backwards = matches!(query.from, From::Before(_));
     let Sql { text, binds, .. } = select(database.backend(), query, backwards);
     let answer = database.hot.read(text, binds).await?;
-    let (rows, total) = answer.ok_or_else(|| ReadError::Corrupt("a list has no answer".to_owned()))?;
-    let mut items = read::components(&rows)?;
-    // One row more than asked for tells whether there is a further page.
-    let further = items.len() > query.limit;
-    items.truncate(query.limit);
-    if backwards {
-        items.reverse();
+    let (answer, total) = answer.ok_or_else(|| ReadError::Corrupt("a list has no answer".to_owned()))?;
+    let Answer { head, rows, moved } =
+        serde_json::from_str(&answer).map_err(|error| ReadError::Corrupt(error.to_string()))?;
+    let from = query.from.place();
+    let since = from.map_or(Seq(head), |place| place.since);
+    // Nothing moves in these orders, so a walk through one may last as long as it likes.
+    if can_move(column) && !(head.saturating_sub(MAX_WALK_EVENTS)..=head).contains(&since.0) {
+        return Err(ReadError::Expired);
     }
-    let place = |item: &Component| place(query.sort, item);
+    // In the order of the page; what moved has yet to be read.
+    let mut places = Vec::with_capacity(rows.len() + moved.len());
+    for row in rows {
+        let item = Component::try_from(row)?;
+        places.push((place(column, &item, since), Some(item)));
+    }
+    let descending = query.sort.descending != backwards;
+    if !moved.is_empty() {
+        for moved in moved {
+            let place = moved.place(column, since)?;
+            if from.is_none_or(|from| place.is_beyond(from, descending)) {
+                places.push((place, None));
+            }
+        }
+        places.sort_by(|(one, _), (other, _)| one.order(other, descending));
+    }
+    // One row more than asked for tells whether there is a further page.
+    let further = places.len() > query.limit;
+    places.truncate(query.limit);
+    if backwards {
+        places.reverse();
+    }
     let (more_after, more_before) = match query.from {
         From::Start => (further, false),
         // Where a page was reached by a place, that place lies on the side it came from.
@@ -69,32 +109,64 @@ pub(crate) async fn page(database: &Database, query: &Query) -> Result<Page, Rea
         From::Before(_) => (true, further),
     };
     Ok(Page {
-        next: items.last().filter(|_| more_after).map(place),
-        previous: items.first().filter(|_| more_before).map(place),
-        items,
+        next: places.last().filter(|_| more_after).map(|(place, _)| place.clone()),
+        previous: places.first().filter(|_| more_before).map(|(place, _)| place.clone()),
+        items: items(database, places).await?,
         total: u64::try_from(total).unwrap_or_default(),
     })
 }
 
+/// The components at these places, of which some are yet to be read. What was deleted just now is left out.
+async fn items(
+    database: &Database,
+    places: Vec<(Place, Option<Component>)>,
+) -> Result<Vec<Component>, ReadError> {
+    let missing = places.iter().filter(|(_, item)| item.is_none()).map(|(place, _)| place.id.0).collect();
+    let rows = read::by_id(database, missing).await?;
+    let mut items = Vec::with_capacity(places.len());
+    for (place, item) in places {
+        match item {
+            Some(item) => items.push(item),
+            None => items.extend(rows.get(&place.id.0).map(|row| read::component(row)).transpose()?),
+        }
+    }
+    Ok(items)
+}
+
 fn select(backend: DbBackend, query: &Query, backwards: bool) -> Sql {
+    let Query { filters, sort, from, limit } = query;
+    let mut sql = Sql::new(backend, String::new());
+    // On the first page nothing has moved yet.
+    let walked = from.place().filter(|_| can_move(sort.column));
+    if let Some(place) = walked {
+        moved::begin(&mut sql, sort.column, place.since);
+    }
+    sql.push("SELECT '{\"head\":' || (SELECT seq FROM event_head) || ',\"moved\":' || ");
+    match walked {
+        Some(_) => moved::select(&mut sql, filters),
+        None => sql.push("'[]'"),
+    }
     // All rows in one text: the driver then hands over one value instead of a thousand.
     let join = if backend == DbBackend::Sqlite { "group_concat" } else { "string_agg" };
-    let mut sql = Sql::new(backend, format!("SELECT '[' || coalesce({join}(item, ','), '') || ']', "));
+    sql.push(&format!(" || ',\"rows\":[' || coalesce({join}(item, ','), '') || ']}}', "));
     total(&mut sql, query);
     sql.push(&format!(" FROM (SELECT {} AS item FROM component WHERE ", json_row(backend)));
-    conditions(&mut sql, &query.filters);
-    let descending = query.sort.descending != backwards;
-    let key = key_expression(query.sort.column);
-    if let From::After(place) | From::Before(place) = &query.from {
+    conditions(&mut sql, filters);
+    let descending = sort.descending != backwards;
+    if let Some(place) = from.place() {
         sql.push(" AND ");
-        after(&mut sql, query.sort.column, place, descending);
+        after(&mut sql, sort.column, place, descending);
+    }
+    if walked.is_some() {
+        sql.push(" AND id NOT IN (SELECT moved_id FROM moved)");
     }
     let direction = if descending { "DESC" } else { "ASC" };
-    sql.push(&match query.sort.column {
+    let key = key_expression(sort.column);
+    sql.push(&match sort.column {
         Column::Id => format!(" ORDER BY id {direction} LIMIT "),
         _ => format!(" ORDER BY {key} {direction}, id {direction} LIMIT "),
     });
-    sql.bind(Bind::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1));
+    sql.bind(Bind::Integer(i64::try_from(*limit).unwrap_or(i64::MAX - 1) + 1));
     sql.push(") AS page");
     sql
 }
@@ -138,14 +210,14 @@ fn key_expression(column: Column) -> String {
     }
 }
 
-fn place(sort: Sort, item: &Component) -> Place {
+fn place(column: Column, item: &Component, since: Seq) -> Place {
     fn text(value: Option<&impl ToString>) -> Key {
         Key::Text(value.map(ToString::to_string).unwrap_or_default())
     }
     fn integer(value: u64) -> Key {
         Key::Integer(i64::try_from(value).unwrap_or(i64::MAX))
     }
-    let key = match sort.column {
+    let key = match column {
         Column::Id => Key::Text(String::new()),
         Column::Sku => text(item.sku.as_ref()),
         Column::Name => text(Some(&item.name)),
@@ -167,7 +239,7 @@ fn place(sort: Sort, item: &Component) -> Place {
         Column::UpdatedBy => text(Some(&item.updated_by)),
         Column::Version => integer(item.version),
     };
-    Place { key, id: item.id }
+    Place { key, id: item.id, since }
 }
 
 fn conditions(sql: &mut Sql, filters: &[Filter]) {

@@ -4,19 +4,19 @@
 //! been asked for while its last statement was under way, as the writer does with writes: who asks alone is
 //! answered at once, who asks with many shares the cost.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe};
+use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use inventory_core::{Component, ComponentId};
-use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::{database::Database, entity::component::json_row, error::ReadError, read, reader::Bind};
+use crate::{
+    database::Database,
+    error::ReadError,
+    read::{self, IDS_PER_STATEMENT},
+};
 
-/// How many components one statement reads.
-const MAX_IDS: usize = 64;
 /// How many reads may wait; further ones wait to be let in.
 const QUEUE: usize = 1024;
 
@@ -60,10 +60,10 @@ impl Lookup {
 impl Lookups {
     /// Runs until it is stopped and every read that was let in is answered.
     pub(crate) async fn run(mut self) {
-        let mut waiting = Vec::with_capacity(MAX_IDS);
+        let mut waiting = Vec::with_capacity(IDS_PER_STATEMENT);
         loop {
             let received = tokio::select! {
-                received = self.requests.recv_many(&mut waiting, MAX_IDS) => received,
+                received = self.requests.recv_many(&mut waiting, IDS_PER_STATEMENT) => received,
                 () = self.stop.cancelled(), if !self.requests.is_closed() => {
                     self.requests.close();
                     continue;
@@ -76,9 +76,9 @@ impl Lookups {
             ids.sort_unstable();
             ids.dedup();
             // A defect here must not end the task on which all these reads depend.
-            let rows = AssertUnwindSafe(self.rows(ids)).catch_unwind().await;
-            let rows = rows.unwrap_or_else(|_panic| Err(DbErr::Custom("a panic in a read".to_owned())));
-            let rows = rows.map_err(ReadError::from);
+            let rows = AssertUnwindSafe(read::by_id(&self.database, ids)).catch_unwind().await;
+            let rows =
+                rows.unwrap_or_else(|_panic| Err(ReadError::Unavailable("a panic in a read".to_owned())));
             for Request { id, answer } in waiting.drain(..) {
                 // Whoever asked may have hung up.
                 let _hung_up = answer.send(match &rows {
@@ -87,13 +87,5 @@ impl Lookups {
                 });
             }
         }
-    }
-
-    async fn rows(&self, ids: Vec<Uuid>) -> Result<HashMap<Uuid, String>, DbErr> {
-        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-        let row = json_row(self.database.backend());
-        let sql = format!("SELECT {row}, id FROM component WHERE id IN ({})", places.join(", "));
-        let rows = self.database.hot.rows::<Uuid>(sql, ids.into_iter().map(Bind::Id).collect()).await?;
-        Ok(rows.into_iter().map(|(row, id)| (id, row)).collect())
     }
 }

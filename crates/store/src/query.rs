@@ -1,6 +1,8 @@
 //! Questions about components: filters, order, and the place of a page.
 
-use inventory_core::{Amount, Component, ComponentId};
+use std::cmp::Ordering;
+
+use inventory_core::{Amount, Component, ComponentId, Seq};
 
 /// A column by which components can be filtered, and most also sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +94,9 @@ pub struct Place {
     pub key: Key,
     /// Its id.
     pub id: ComponentId,
+    /// The last event when the first page of the walk was read. For the rest of the walk each component has the
+    /// place that it had then, wherever changes moved it since, so that each is met exactly once.
+    pub since: Seq,
 }
 
 impl Place {
@@ -107,12 +112,25 @@ impl Place {
 }
 
 /// A value in a sorted column.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Key {
     Integer(i64),
     Text(String),
+}
+
+impl Place {
+    /// The order of two places of one list.
+    pub(crate) fn order(&self, other: &Self, descending: bool) -> Ordering {
+        let ascending = (&self.key, self.id).cmp(&(&other.key, other.id));
+        if descending { ascending.reverse() } else { ascending }
+    }
+
+    /// Whether it comes after another.
+    pub(crate) fn is_beyond(&self, other: &Self, descending: bool) -> bool {
+        self.order(other, descending) == Ordering::Greater
+    }
 }
 
 /// From where a page goes, and in which direction.
@@ -124,6 +142,16 @@ pub enum From {
     After(Place),
     /// The page before this place.
     Before(Place),
+}
+
+impl From {
+    /// The place, but on the first page.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Start => None,
+            Self::After(place) | Self::Before(place) => Some(place),
+        }
+    }
 }
 
 /// A question for a page of components.

@@ -1,12 +1,35 @@
 //! Rows of components as components.
 
+use std::collections::HashMap;
+
 use inventory_core::{Component, Sku};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
-use crate::{database::Database, entity::component, error::ReadError};
+use crate::{
+    database::Database,
+    entity::component::{self, json_row},
+    error::ReadError,
+    reader::Bind,
+};
 
+/// How many ids one statement looks up. Each number of them is a statement of its own, to be kept prepared.
+pub(crate) const IDS_PER_STATEMENT: usize = 64;
 /// How many skus one statement looks up.
 const SKUS_PER_STATEMENT: usize = 500;
+
+/// The rows of these components as JSON, by id.
+pub(crate) async fn by_id(database: &Database, ids: Vec<Uuid>) -> Result<HashMap<Uuid, String>, ReadError> {
+    let mut rows = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(IDS_PER_STATEMENT) {
+        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let row = json_row(database.backend());
+        let sql = format!("SELECT {row}, id FROM component WHERE id IN ({})", places.join(", "));
+        let found = database.hot.rows::<Uuid>(sql, ids.iter().copied().map(Bind::Id).collect()).await?;
+        rows.extend(found.into_iter().map(|(row, id)| (id, row)));
+    }
+    Ok(rows)
+}
 
 /// The components that have one of these skus.
 pub(crate) async fn by_sku(database: &Database, skus: &[Sku]) -> Result<Vec<Component>, ReadError> {
@@ -26,11 +49,4 @@ pub(crate) async fn by_sku(database: &Database, skus: &[Sku]) -> Result<Vec<Comp
 /// A row that was selected as [`json_row`].
 pub(crate) fn component(row: &str) -> Result<Component, ReadError> {
     component::Model::from_json(row)?.try_into()
-}
-
-/// Rows that were selected as [`json_row`], in a JSON array.
-pub(crate) fn components(rows: &str) -> Result<Vec<Component>, ReadError> {
-    let rows: Vec<component::Model> =
-        serde_json::from_str(rows).map_err(|error| ReadError::Corrupt(error.to_string()))?;
-    rows.into_iter().map(Component::try_from).collect()
 }

@@ -5,7 +5,7 @@
 //! answer and never reaches the database.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use inventory_core::ComponentId;
+use inventory_core::{ComponentId, Seq};
 use inventory_store::{From, Key, Kind, Place, Sort};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -40,6 +40,8 @@ struct Written {
     k: Key,
     /// The id of the place.
     i: Uuid,
+    /// The last event when the walk began.
+    e: u64,
 }
 
 /// The cursor of the page after a place.
@@ -53,8 +55,14 @@ pub(super) fn before(list: List, place: Place) -> String {
 }
 
 fn write(list: List, place: Place, before: bool) -> String {
-    let written =
-        Written { s: sort_text(list.sort), f: list.filters, b: before, k: place.key, i: place.id.0 };
+    let written = Written {
+        s: sort_text(list.sort),
+        f: list.filters,
+        b: before,
+        k: place.key,
+        i: place.id.0,
+        e: place.since.0,
+    };
     // Cannot fail: texts and numbers only.
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&written).unwrap_or_default())
 }
@@ -70,7 +78,7 @@ pub(super) fn read(list: List, cursor: &str) -> Result<From, Problem> {
         .flatten()
         .and_then(|json| serde_json::from_slice::<Written>(&json).ok())
         .ok_or_else(|| refuse("the cursor was not made by this service, or a part of it is missing"))?;
-    let Written { s, f, b, k, i } = written;
+    let Written { s, f, b, k, i, e } = written;
     if s != sort_text(list.sort) {
         return Err(refuse(&format!("the cursor belongs to a list in another order (sort={s})")));
     }
@@ -80,7 +88,7 @@ pub(super) fn read(list: List, cursor: &str) -> Result<From, Problem> {
     if !fits(list.sort, &k) {
         return Err(refuse("the cursor was not made by this service"));
     }
-    let place = Place { key: k, id: ComponentId(i) };
+    let place = Place { key: k, id: ComponentId(i), since: Seq(e) };
     Ok(if b { From::Before(place) } else { From::After(place) })
 }
 
@@ -112,7 +120,11 @@ mod tests {
 
     #[test]
     fn a_cursor_leads_back_to_its_place() {
-        let place = Place { key: Key::Text("74HC00 \u{1F50C}".into()), id: ComponentId(Uuid::from_u128(5)) };
+        let place = Place {
+            key: Key::Text("74HC00 \u{1F50C}".into()),
+            id: ComponentId(Uuid::from_u128(5)),
+            since: Seq(3),
+        };
         let list = list(Column::Name);
         assert_eq!(read(list, &after(list, place.clone())).unwrap(), From::After(place.clone()));
         assert_eq!(read(list, &before(list, place.clone())).unwrap(), From::Before(place));
@@ -121,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_list_or_with_another_key_is_refused() {
-        let place = Place { key: Key::Text("x".into()), id: ComponentId(Uuid::from_u128(5)) };
+        let place = Place { key: Key::Text("x".into()), id: ComponentId(Uuid::from_u128(5)), since: Seq(3) };
         let cursor = after(list(Column::Name), place.clone());
         assert!(read(list(Column::Sku), &cursor).is_err());
         assert!(read(List { filters: 8, ..list(Column::Name) }, &cursor).is_err());

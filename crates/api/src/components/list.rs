@@ -52,7 +52,7 @@ pub(super) struct Wire<'a> {
     total: u64,
 }
 
-problems!(ListProblems: InvalidParameter, InvalidCursor, Unauthorized, Internal, Unavailable, Timeout);
+problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthorized, Internal, Unavailable, Timeout);
 
 /// List components
 ///

@@ -1,7 +1,12 @@
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use inventory_core::{Actor, Component, ComponentId};
-use inventory_store::{Column, Expected, Filter, From, Operation, Page, Query, Sort, Store, Write};
+use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Seq};
+use inventory_store::{
+    Column, Done, Expected, Filter, From, Operation, Page, Query, ReadError, Sort, Store, Write,
+};
 use serde_json::json;
 
 use crate::database::{create, new, on_both, patch};
@@ -120,55 +125,187 @@ async fn pages_go_forward_and_back_in_every_order() {
     .await;
 }
 
-/// Rows whose place in the order does not change while the list is walked are seen exactly once, whatever
-/// happens around them.
+/// As many as the organisation's own catalogue has.
+const CATALOGUE: usize = 15_333;
+
+/// Fills a database and returns the ids.
+async fn fill(store: &Store) -> Vec<ComponentId> {
+    let operations: Vec<_> = (0..CATALOGUE)
+        .map(|n| {
+            new(json!({
+                "name": format!("name {:03}", n % 900), "sku": (n % 5 > 0).then(|| format!("sku {n:05}")),
+                "manufacturer": (n % 7 > 0).then(|| format!("m{:02}", n % 40)), "mpn": format!("mpn {}", n % 5000),
+                "min_quantity": (n % 11).to_string(), "unit_cost": (n % 3 > 0).then(|| format!("{}.25", n % 700)),
+                "status": if n % 13 == 0 { "archived" } else { "active" },
+            }))
+        })
+        .collect();
+    let written = store.write(Write::all(operations, Actor::cli())).await.unwrap();
+    let id = |done: &Done| match done {
+        Done::Created(component) => component.id,
+        other => panic!("{other:?}"),
+    };
+    written.results.iter().map(id).collect()
+}
+
+/// A change of the value by which a list is sorted, to one of its least or of its greatest.
+fn far_away(column: Column, random: &mut fastrand::Rng) -> Box<ComponentPatch> {
+    let number = random.u32(..);
+    let (text, amount) = if random.bool() {
+        (format!("!{number}"), "0".to_owned())
+    } else {
+        (format!("~{number}"), format!("{number}.5"))
+    };
+    let changed = match column {
+        Column::Sku => json!({"sku": text}),
+        Column::Name => json!({"name": text}),
+        Column::Manufacturer => json!({"manufacturer": random.bool().then_some(text)}),
+        Column::Mpn => json!({"mpn": random.bool().then_some(text)}),
+        Column::MinQuantity => json!({"min_quantity": amount}),
+        Column::UnitCost => json!({"unit_cost": random.bool().then_some(amount)}),
+        Column::Status => json!({"status": if random.bool() { "archived" } else { "active" }}),
+        _ => json!({"notes": text}),
+    };
+    patch(changed)
+}
+
+/// Creates, deletes, and moves components in the order of a column: some that a walk has met, some that it
+/// has not.
+async fn disturb(
+    store: &Store,
+    column: Column,
+    lasting: &[ComponentId],
+    doomed: &mut Vec<ComponentId>,
+    random: &mut fastrand::Rng,
+) {
+    create(store, json!({"name": format!("name {:03}", random.u32(0..900))})).await;
+    if let Some(id) = doomed.pop() {
+        let delete = Operation::Delete { id, expected: Expected::Any };
+        store.write(Write::one(delete, Actor::cli())).await.unwrap();
+    }
+    for _ in 0..3 {
+        let id = lasting[random.usize(0..lasting.len())];
+        let update = Operation::Update { id, expected: Expected::Any, patch: far_away(column, random) };
+        store.write(Write::one(update, Actor::cli())).await.unwrap();
+    }
+}
+
+/// The ids of a page.
+fn ids(page: &Page) -> Vec<ComponentId> {
+    page.items.iter().map(|item| item.id).collect()
+}
+
+/// What exists throughout a walk is met exactly once, in the order that it had when the walk began, forward
+/// and back, whatever others insert, delete, and change, also in the sorted column.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_walk_sees_each_row_once_while_others_write() {
     on_both(|database| async {
         let store = database.open().await;
-        let operations =
-            (0..600).map(|n| new(json!({"name": format!("n{:03}", n % 90), "sku": format!("s{n}")})));
-        let written = store.write(Write::all(operations.collect(), Actor::cli())).await.unwrap();
-        let ids: Vec<ComponentId> = written
-            .results
-            .iter()
-            .map(|done| match done {
-                inventory_store::Done::Created(component) => component.id,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        let mut doomed: Vec<ComponentId> = ids.iter().copied().skip(2).step_by(3).collect();
-        let lasting: Vec<ComponentId> = ids.iter().copied().filter(|id| !doomed.contains(id)).collect();
+        let all = fill(&store).await;
+        let mut doomed: Vec<ComponentId> = all.iter().copied().skip(2).step_by(3).collect();
+        let kept: HashSet<ComponentId> = all.iter().copied().collect();
+        let kept = &kept - &doomed.iter().copied().collect();
+        let lasting: Vec<ComponentId> = all.into_iter().filter(|id| kept.contains(id)).collect();
+        let mut random = fastrand::Rng::with_seed(7);
         for column in Column::ALL.into_iter().filter(|column| column.sortable()) {
-            // A change moves a row to another time of change: that order is walked among rows that stay.
-            let changes = column != Column::UpdatedAt;
-            let mut random = fastrand::Rng::with_seed(7);
-            let mut seen: HashMap<ComponentId, usize> = HashMap::new();
-            let mut query = query(&[], column, random.bool(), 25);
-            let mut page = store.components(&query).await.unwrap();
+            let mut query = query(&[], column, random.bool(), 500);
+            let mut expected = Vec::new();
+            let first = store.components(&query).await.unwrap();
+            let mut page = first.clone();
             loop {
-                for item in &page.items {
-                    *seen.entry(item.id).or_default() += 1;
-                }
-                create(&store, json!({"name": format!("n{:03}", random.u32(0..90))})).await;
-                if let Some(id) = doomed.pop() {
-                    let delete = Operation::Delete { id, expected: Expected::Any };
-                    store.write(Write::one(delete, Actor::cli())).await.unwrap();
-                }
-                if changes {
-                    let id = lasting[random.usize(0..lasting.len())];
-                    let patch = patch(json!({"notes": random.u64(..).to_string()}));
-                    let update = Operation::Update { id, expected: Expected::Any, patch };
-                    store.write(Write::one(update, Actor::cli())).await.unwrap();
-                }
+                expected.extend(ids(&page).into_iter().filter(|id| kept.contains(id)));
                 match turn(&store, &mut query, &page, true).await {
                     Some(next) => page = next,
                     None => break,
                 }
             }
-            for id in &lasting {
-                assert_eq!(seen.get(id), Some(&1), "{column:?}: {id}");
+            // The same walk again, now disturbed: its first page was read when nothing had happened.
+            let mut pages = vec![ids(&first)];
+            page = first;
+            let mut order = ids(&page);
+            loop {
+                disturb(&store, column, &lasting, &mut doomed, &mut random).await;
+                match turn(&store, &mut query, &page, true).await {
+                    Some(next) => page = next,
+                    None => break,
+                }
+                order.extend(ids(&page));
+                pages.push(ids(&page));
             }
+            order.retain(|id| kept.contains(id));
+            assert!(order == expected, "{column:?}: {} of {}", order.len(), expected.len());
+            // And back from the last page.
+            let last = pages.pop().unwrap();
+            let mut order: Vec<_> = last.into_iter().rev().collect();
+            loop {
+                disturb(&store, column, &lasting, &mut doomed, &mut random).await;
+                match turn(&store, &mut query, &page, false).await {
+                    Some(previous) => page = previous,
+                    None => break,
+                }
+                order.extend(ids(&page).into_iter().rev());
+            }
+            order.retain(|id| kept.contains(id));
+            order.reverse();
+            assert!(order == expected, "{column:?} back: {} of {}", order.len(), expected.len());
+        }
+        store.close().await;
+    })
+    .await;
+}
+
+/// As above, with the writes at the same time instead of between two pages, and of a list that is filtered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_and_writes_may_race() {
+    on_both(|database| async {
+        let store = database.open().await;
+        let all = fill(&store).await;
+        let (lasting, doomed) = all.split_at(5000);
+        let (walked, mut doomed) = (AtomicBool::new(false), doomed.to_vec());
+        let writes = async {
+            let mut random = fastrand::Rng::with_seed(11);
+            while !walked.load(Ordering::SeqCst) {
+                disturb(&store, Column::UpdatedAt, lasting, &mut doomed, &mut random).await;
+            }
+        };
+        let walks = async {
+            for descending in [false, true] {
+                let mut query = query(&[("mpn__contains", "mpn")], Column::UpdatedAt, descending, 100);
+                let mut page = store.components(&query).await.unwrap();
+                let mut seen: HashMap<ComponentId, usize> = HashMap::new();
+                loop {
+                    for id in ids(&page) {
+                        *seen.entry(id).or_default() += 1;
+                    }
+                    match turn(&store, &mut query, &page, true).await {
+                        Some(next) => page = next,
+                        None => break,
+                    }
+                }
+                assert!(lasting.iter().all(|id| seen.get(id) == Some(&1)));
+                assert!(seen.values().all(|times| *times == 1));
+            }
+            walked.store(true, Ordering::SeqCst);
+        };
+        tokio::join!(writes, walks);
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_in_another_log_is_refused() {
+    on_both(|database| async {
+        let store = database.open().await;
+        for name in ["a", "b"] {
+            create(&store, json!({"name": name})).await;
+        }
+        let mut query = query(&[], Column::Name, false, 1);
+        let mut place = store.components(&query).await.unwrap().next.unwrap();
+        for since in [place.since.0 + 1, u64::MAX] {
+            place.since = Seq(since);
+            query.from = From::After(place.clone());
+            assert!(matches!(store.components(&query).await, Err(ReadError::Expired)), "{since}");
         }
         store.close().await;
     })
