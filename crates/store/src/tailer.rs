@@ -16,6 +16,9 @@ use crate::log::Log;
 
 /// How many events one read of the log asks for.
 const PAGE: usize = 500;
+/// After how many events the subscribers get a turn: far fewer than the bus holds, so that who keeps up with
+/// single events keeps up with a large batch, and need not read it from the log.
+const BREATH: u64 = 64;
 
 pub(crate) struct Tailer {
     pub(crate) publisher: Publisher,
@@ -55,8 +58,16 @@ impl Tailer {
         }
         for event in batch {
             if event.seq == self.publisher.head().next() {
-                self.publisher.publish(event);
+                self.publish_next(event).await;
             }
+        }
+    }
+
+    async fn publish_next(&mut self, event: Recorded) {
+        let Seq(seq) = event.seq;
+        self.publisher.publish(event);
+        if seq.is_multiple_of(BREATH) {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -74,7 +85,7 @@ impl Tailer {
                 if event.seq != expected {
                     return self.failed(head, &LogError::Gap { expected, found: event.seq });
                 }
-                self.publisher.publish(event);
+                self.publish_next(event).await;
             }
             if !full {
                 if self.halted.swap(false, Ordering::Relaxed) {
