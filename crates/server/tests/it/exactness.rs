@@ -280,7 +280,14 @@ async fn a_scrape_answers_while_the_database_is_locked() {
             }
             TestDatabase::Postgres { .. } => {
                 let mut shell = Command::new("psql");
-                shell.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", &database.url()]);
+                shell.args([
+                    "--no-psqlrc",
+                    "--quiet",
+                    "--tuples-only",
+                    "--no-align",
+                    "--set=ON_ERROR_STOP=1",
+                    &database.url(),
+                ]);
                 shell
             }
         };
@@ -288,7 +295,9 @@ async fn a_scrape_answers_while_the_database_is_locked() {
         let lock = match &database {
             TestDatabase::Sqlite { .. } => "BEGIN IMMEDIATE; SELECT 'locked';\n",
             TestDatabase::Postgres { .. } => {
-                "BEGIN; SELECT 'locked' FROM event_head FOR UPDATE; LOCK TABLE component IN EXCLUSIVE MODE;\n"
+                // The answer comes last: by then both locks are held, so the write below cannot
+                // come between them, which would be a deadlock.
+                "BEGIN; LOCK TABLE component IN EXCLUSIVE MODE; SELECT 'locked' FROM event_head FOR UPDATE;\n"
             }
         };
         shell.stdin.as_mut().unwrap().write_all(lock.as_bytes()).unwrap();
@@ -316,7 +325,7 @@ async fn a_scrape_answers_while_the_database_is_locked() {
             scrapes += 1;
         }
         drop(shell.stdin.take());
-        shell.wait().unwrap();
+        assert!(shell.wait().unwrap().success(), "the other process lost its lock");
         write.await.unwrap();
         assert_eq!(shown(&server).await, Shown { created: 2, deleted: 0, total: 2 });
         server.stop();
