@@ -3,11 +3,13 @@
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 /// A word and what it is on SQLite and on PostgreSQL.
-const WORDS: [(&str, &str, &str); 8] = [
+const WORDS: [(&str, &str, &str); 13] = [
     // A STRICT table of SQLite knows five types, and has one for 64-bit integers.
     ("{BIGINT}", "INTEGER", "BIGINT"),
     ("{SMALLINT}", "INTEGER", "SMALLINT"),
     ("{BYTES}", "BLOB", "BYTEA"),
+    ("{BOOL}", "INTEGER", "BOOLEAN"),
+    ("{FALSE}", "0", "FALSE"),
     ("{UUID}", "BLOB", "UUID"),
     // Byte order on both, so that sorting and paging agree whatever the locale of the server.
     ("{TEXT}", "TEXT", "TEXT COLLATE \"C\""),
@@ -19,6 +21,11 @@ const WORDS: [(&str, &str, &str); 8] = [
         "(CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT))",
     ),
     ("{STRICT}", "STRICT", ""),
+    ("{GREATEST}", "max", "greatest"),
+    // SQLite folds the case of ASCII letters only; PostgreSQL does so in this collation.
+    ("{BYTE_ORDER}", "", "COLLATE \"C\""),
+    // A generated column: PostgreSQL 15 only knows those that it keeps, SQLite can only add those that it does not.
+    ("{KEPT}", "VIRTUAL", "STORED"),
 ];
 
 /// Runs statements in the words of the connected database.

@@ -7,6 +7,10 @@
 mod dialect;
 mod m20261122_000001_components_and_events;
 mod m20261122_000002_component_count;
+mod m20261124_000003_people;
+mod m20261124_000004_search;
+mod m20261124_000005_activity;
+mod m20261124_000006_staged_imports;
 
 pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -20,6 +24,10 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_components_and_events::Migration),
             Box::new(m20261122_000002_component_count::Migration),
+            Box::new(m20261124_000003_people::Migration),
+            Box::new(m20261124_000004_search::Migration),
+            Box::new(m20261124_000005_activity::Migration),
+            Box::new(m20261124_000006_staged_imports::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! The service beside a hand-written peer and a constant, interleaved in one run.
 
+mod admin;
 mod contestant;
 mod database;
 mod disk;
@@ -8,6 +9,7 @@ mod load;
 mod report;
 mod sample;
 mod script;
+mod subscribers;
 mod usage;
 mod workload;
 
@@ -20,6 +22,7 @@ use self::{
     database::{Database, Engine},
     report::Report,
     sample::{Cell, Sample},
+    subscribers::Beside,
     workload::Workload,
 };
 use crate::{
@@ -51,15 +54,38 @@ pub(crate) struct Options {
     no_build: bool,
 }
 
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
+
+    fn engines(&self) -> impl Iterator<Item = Engine> {
+        Engine::ALL.into_iter().filter(|engine| self.database.is_none_or(|only| only == *engine))
+    }
+}
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     for program in ["wrk", "sqlite3", "psql"] {
         ensure!(requirement::has_program(program), "there is no {program}, which the benchmark needs");
     }
     let cells = cells(options);
-    ensure!(!cells.is_empty(), "no workload has such a name; there are {}", Workload::names());
+    let subscribers = options.wants(subscribers::NAME);
+    let admin = options.wants(admin::NAME);
+    ensure!(
+        subscribers || admin || !cells.is_empty(),
+        "no workload has such a name; there are {}, {}, {}",
+        Workload::names(),
+        subscribers::NAME,
+        admin::NAME
+    );
     let binaries = Binaries::new();
     if !options.no_build {
-        contestant::build()?;
+        if admin || !cells.is_empty() {
+            contestant::build()?;
+        }
+        if subscribers {
+            subscribers::build()?;
+        }
     }
     let folder = repository::target().join("bench/data");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -79,6 +105,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             eprintln!("round {round} of {}: {cell}: {sample}", options.rounds);
             report.add(*cell, sample);
         }
+        for engine in options.engines().filter(|_| subscribers) {
+            for beside in Beside::ALL {
+                let figures = subscribers::measure(engine, beside, options.seconds, &folder)?;
+                eprintln!("round {round} of {}: {beside:?} on {}: {figures}", options.rounds, engine.name());
+                report.subscribers.add(engine, beside, figures);
+            }
+        }
+        for engine in options.engines().filter(|_| admin) {
+            report.admin.measure(engine, options.seconds, &binaries, &folder)?;
+        }
     }
     for database in &originals {
         database.clean_up()?;
@@ -89,14 +125,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 /// What is measured in each round: the contestants of one workload follow each other, so that what else the
 /// machine does meets them alike.
 fn cells(options: &Options) -> Vec<Cell> {
-    let chosen = |workload: &Workload| {
-        options.only.is_empty() || options.only.iter().any(|only| workload.name().contains(only.as_str()))
-    };
     let mut cells = Vec::new();
-    for workload in Workload::ALL.into_iter().filter(chosen) {
-        for engine in
-            Engine::ALL.into_iter().filter(|engine| options.database.is_none_or(|only| only == *engine))
-        {
+    for workload in Workload::ALL.into_iter().filter(|workload| options.wants(workload.name())) {
+        for engine in options.engines() {
             for contestant in [Contestant::Service, Contestant::Peer] {
                 cells.push(Cell { engine, workload, contestant });
             }

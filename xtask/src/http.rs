@@ -12,8 +12,6 @@ use anyhow::{Context, bail, ensure};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks a server, and takes the body of a successful answer.
-///
-/// HTTP/1.0 has no chunks and ends with the connection, so reading an answer is reading to the end.
 pub(crate) fn request(
     server: SocketAddr,
     token: &str,
@@ -21,21 +19,37 @@ pub(crate) fn request(
     path: &str,
     json: &str,
 ) -> anyhow::Result<String> {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let (head, body) = exchange(server, method, path, &headers, json)?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    ensure!(status.starts_with('2'), "{method} {path} was answered with {status}: {body}");
+    Ok(body)
+}
+
+/// Asks a server, and takes the head and the body of its answer.
+///
+/// HTTP/1.0 has no chunks and ends with the connection, so reading an answer is reading to the end.
+pub(crate) fn exchange(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> anyhow::Result<(String, String)> {
     let mut stream = TcpStream::connect(server)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {server}\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        json.len()
-    );
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
+    let length = body.len();
+    let head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {server}\r\n{headers}Content-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes())?;
-    stream.write_all(json.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no body")?;
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    ensure!(status.starts_with('2'), "{method} {path} was answered with {status}: {body}");
-    Ok(body.to_owned())
+    Ok((head.to_owned(), body.to_owned()))
 }
 
 /// The value of a sample without labels in a text of metrics.

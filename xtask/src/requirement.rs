@@ -16,13 +16,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A catalogue of 15,333 real parts.
 const DATA_FILE: &str = "../shared/data/kicad-components.csv";
 
+/// Where the modules of the browser tests are, and how they come there.
+const BROWSER_MODULES: &str = "target/browser";
+const INSTALL_MODULES: &str =
+    "npm install --prefix target/browser --no-save playwright-core@1.65 axe-core@4.10";
+
 /// Programs that suites run, and how one gets them.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("promtool", "apt-get install prometheus"),
     ("prometheus", "apt-get install prometheus"),
     ("psql", "apt-get install postgresql-client"),
     ("sqlite3", "apt-get install sqlite3"),
     ("schemathesis", "pip install schemathesis"),
+    ("chromium", "apt-get install chromium"),
+    ("node", "apt-get install nodejs npm"),
 ];
 
 /// A sentence for everything that is missing.
@@ -33,6 +40,10 @@ pub(crate) fn missing() -> Vec<String> {
     let url = postgres_url();
     if !answers(&url) {
         missing.push(format!("no PostgreSQL answers at {url} ({POSTGRES_VARIABLE} names another)"));
+    }
+    let modules = repository::root().join(BROWSER_MODULES);
+    if !["playwright-core", "axe-core"].iter().all(|name| modules.join("node_modules").join(name).is_dir()) {
+        missing.push(format!("there are no modules for the browser tests (`{INSTALL_MODULES}`)"));
     }
     if !repository::root().join(DATA_FILE).is_file() {
         missing.push(format!("there is no {DATA_FILE}"));

@@ -87,13 +87,14 @@ impl Drop for Running {
     }
 }
 
-/// The service, to serve a database at an address.
+/// The service, to serve a database at an address, to as many requests as come.
 pub(crate) fn inventory(binary: &Path, database_url: &str, address: SocketAddr) -> Command {
     let mut command = Command::new(binary);
     command
         .arg("serve")
         .env("INVENTORY_DATABASE_URL", database_url)
         .env("INVENTORY_LISTEN", address.to_string())
+        .env("INVENTORY_RATE_LIMIT", "0")
         .env("INVENTORY_BOOTSTRAP_TOKEN", TOKEN);
     command
 }

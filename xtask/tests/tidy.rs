@@ -17,10 +17,15 @@ use std::{
 use serde_json::Value;
 
 /// Which crates of the workspace a crate may depend on.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("inventory", &["inventory-api", "inventory-core", "inventory-store"]),
+const ARROWS: [(&str, &[&str]); 9] = [
+    (
+        "inventory",
+        &["inventory-admin", "inventory-api", "inventory-core", "inventory-csv", "inventory-store"],
+    ),
+    ("inventory-admin", &["inventory-api", "inventory-core", "inventory-csv", "inventory-store"]),
     ("inventory-api", &["inventory-core", "inventory-metrics", "inventory-store"]),
     ("inventory-core", &[]),
+    ("inventory-csv", &["inventory-core", "inventory-store"]),
     ("inventory-metrics", &["inventory-core"]),
     ("inventory-migration", &[]),
     ("inventory-store", &["inventory-core", "inventory-migration"]),
@@ -28,22 +33,25 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Which crates may depend on something that shapes whoever knows it.
-const FENCES: [(&str, &[&str]); 17] = [
+const FENCES: [(&str, &[&str]); 20] = [
     ("anyhow", &["inventory", "xtask"]),
+    ("askama", &["inventory-admin"]),
     ("async-broadcast", &["inventory-core"]),
-    ("axum", &["inventory", "inventory-api"]),
-    ("axum-extra", &["inventory-api"]),
+    ("axum", &["inventory", "inventory-admin", "inventory-api"]),
     ("clap", &["inventory", "xtask"]),
-    ("csv", &["inventory"]),
+    ("csv", &["inventory-csv"]),
+    ("governor", &["inventory-api"]),
     ("hyper", &["inventory", "inventory-api"]),
     ("indicatif", &["inventory"]),
+    ("ipnet", &["inventory-api"]),
     ("metrics", &["inventory-api", "inventory-metrics"]),
     ("metrics-exporter-prometheus", &["inventory-api"]),
     ("reqwest", &["inventory"]),
     ("sea-orm", &["inventory-store"]),
     ("sea-orm-migration", &["inventory-migration"]),
     ("sqlx", &[]),
-    ("tower-http", &["inventory-api"]),
+    ("tokio-rustls", &["inventory"]),
+    ("tower-http", &["inventory-admin", "inventory-api"]),
     ("tracing-subscriber", &["inventory"]),
     ("utoipa", &["inventory-api", "inventory-core"]),
 ];
@@ -350,7 +358,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             if name != ".git" && name != "target" {
                 files.extend(self::files(&entry.path()));
             }
-        } else {
+        } else if name != ".git" {
             files.push(entry.path());
         }
     }

@@ -1,5 +1,7 @@
 //! The service as a value: what its handlers share, and its routes.
 
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
 use axum::{
     Router,
     extract::{FromRef, Request},
@@ -17,14 +19,17 @@ use tower_http::compression::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    client::TrustedProxies,
     components, docs,
-    edge::edge,
+    edge::{DEFAULT_BODY_TIMEOUT, Edge, edge},
     events::{self, Streams},
     health::{self, Stopping},
     kind::Kind,
+    metrics_access::MetricsAccess,
     openapi,
     problem::Problem,
-    scrape::{Metrics, MetricsAccess},
+    rate_limit::Limits,
+    scrape::Metrics,
 };
 
 /// How many event streams a process has open at once, unless it is told otherwise.
@@ -41,12 +46,27 @@ pub struct Options {
     pub metrics_access: MetricsAccess,
     /// How many event streams may be open at once.
     pub max_event_streams: usize,
+    /// Whose word is taken on who sent a request.
+    pub trusted_proxies: TrustedProxies,
+    /// How many requests a second are answered to one token, and without a good token to one address: twice as
+    /// many at once, and without a number as many as come. How fast an address may send wrong tokens is
+    /// limited anyway.
+    pub rate_limit: Option<NonZeroU32>,
+    /// How long the body of a request may take to come.
+    pub body_timeout: Duration,
 }
 
 impl Default for Options {
-    /// Metrics for everyone who can connect, and [`DEFAULT_MAX_EVENT_STREAMS`].
+    /// Metrics for everyone who can connect, [`DEFAULT_MAX_EVENT_STREAMS`], no proxy, as many requests
+    /// as come, and [`DEFAULT_BODY_TIMEOUT`].
     fn default() -> Self {
-        Self { metrics_access: MetricsAccess::Open, max_event_streams: DEFAULT_MAX_EVENT_STREAMS }
+        Self {
+            metrics_access: MetricsAccess::Open,
+            max_event_streams: DEFAULT_MAX_EVENT_STREAMS,
+            trusted_proxies: TrustedProxies::default(),
+            rate_limit: None,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+        }
     }
 }
 
@@ -69,35 +89,52 @@ pub struct App {
     metrics_access: MetricsAccess,
     streams: Streams,
     stopping: Stopping,
+    edge: Arc<Edge>,
+    limits: Arc<Limits>,
 }
 
 impl App {
     /// Starts what the service does beside answering requests, after a look whether the database answers. It
     /// ends when the store is closed.
     pub async fn start(store: Store, options: Options) -> Result<Self, StartError> {
-        let Options { metrics_access, max_event_streams } = options;
+        let Options { metrics_access, max_event_streams, trusted_proxies, rate_limit, body_timeout } =
+            options;
         store.ping().await?;
         let streams = Streams::new(max_event_streams);
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
         let open = streams.clone();
         let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;
         tokio::spawn(task);
-        Ok(Self { store, metrics, metrics_access, streams, stopping: Stopping::default() })
+        let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
+        let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
+        let stopping = Stopping::default();
+        Ok(Self { store, metrics, metrics_access, streams, stopping, edge, limits })
     }
 
     /// Everything that the service answers.
     pub fn router(&self) -> Router {
+        self.router_with(Router::new())
+    }
+
+    /// The same with pages beside it, such as those of the web admin. What fails there is theirs to tell, as HTML.
+    pub fn router_with(&self, pages: Router) -> Router {
         let (routes, document) = routes().split_for_parts();
         let routes = routes
             .merge(docs::pages(&openapi::complete(document)))
+            .merge(pages.with_state(()))
             .layer(CompressionLayer::new().compress_when(compressible()))
-            .merge(self.metrics.router(self.metrics_access.clone()));
+            .merge(self.metrics.router(self.metrics_access.clone(), Arc::clone(&self.limits)));
         self.framed(routes.with_state(self.clone()))
     }
 
-    /// The metrics alone, open to everyone who can connect: for a listener of their own.
+    /// The metrics alone, for a listener of their own: for whoever has the token where there is one, and else
+    /// for everyone who can connect.
     pub fn metrics_router(&self) -> Router {
-        self.framed(self.metrics.router(MetricsAccess::Open))
+        let access = match &self.metrics_access {
+            token @ MetricsAccess::Token(_) => token.clone(),
+            MetricsAccess::Open | MetricsAccess::Closed => MetricsAccess::Open,
+        };
+        self.framed(self.metrics.router(access, Arc::clone(&self.limits)))
     }
 
     /// Ends the event streams, each at the next moment that it is polled, and those that are yet to begin.
@@ -115,7 +152,7 @@ impl App {
         let framed = routes
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(middleware::from_fn(edge))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.edge), edge))
             .layer(self.metrics.layer());
         // A path with a slash at its end that is no route of its own is the same path without it. This comes
         // last and once, so that the paths as they are documented cost nothing more.

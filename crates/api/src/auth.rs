@@ -1,33 +1,67 @@
-//! Who asks: the bearer token of a request.
+//! Who asks, and what they may: the bearer token of a request and its scopes.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
-use inventory_core::{Actor, Token};
-use inventory_store::Store;
+use inventory_core::{Actor, Scope, Token};
+use inventory_store::{Authenticated, Store};
 
 use crate::{kind::Kind, problem::Problem};
 
-/// Someone with a good token. A handler that takes this first answers nobody else.
-pub(crate) struct Caller {
-    /// The token.
-    pub(crate) token: Arc<Token>,
+/// What a handler needs of whoever calls it.
+pub(crate) trait Needs {
+    /// The scope that a token must have.
+    const SCOPE: Scope;
 }
 
-impl Caller {
+/// Reading components and events.
+pub(crate) enum Read {}
+/// Changing components.
+pub(crate) enum Change {}
+
+impl Needs for Read {
+    const SCOPE: Scope = Scope::Read;
+}
+
+impl Needs for Change {
+    const SCOPE: Scope = Scope::Write;
+}
+
+/// Someone with a good token that opens what is needed. A handler that takes this first answers nobody else.
+pub(crate) struct Caller<N> {
+    authenticated: Authenticated,
+    needs: PhantomData<N>,
+}
+
+impl<N> Caller<N> {
+    /// The token.
+    pub(crate) fn token(&self) -> &Arc<Token> {
+        &self.authenticated.token
+    }
+
     /// The caller as events and rows name it.
     pub(crate) fn actor(&self) -> Actor {
-        Actor::token(&self.token.name)
+        Actor::token(&self.token().name)
+    }
+
+    /// Whether the caller may also do this.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.authenticated.may(scope)
     }
 }
 
-impl<S> FromRequestParts<S> for Caller
+/// What the bearer token of a request is, once it was looked up: `None` where it is no good one.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity(pub(crate) Option<Authenticated>);
+
+impl<S, N> FromRequestParts<S> for Caller<N>
 where
     S: Send + Sync,
     Store: FromRef<S>,
+    N: Needs,
 {
     type Rejection = Problem;
 
@@ -38,11 +72,32 @@ where
                 "send the header Authorization: Bearer TOKEN; tokens are made with `inventory token create`",
             ));
         };
-        match Store::from_ref(state).authenticate(secret).await? {
-            Some(token) => Ok(Self { token }),
-            None => Err(Problem::new(Kind::Unauthorized, "there is no such token, or it is revoked")),
+        let authenticated = match parts.extensions.get() {
+            Some(Identity(authenticated)) => authenticated.clone(),
+            None => Store::from_ref(state).authenticate(secret).await?,
+        };
+        let Some(authenticated) = authenticated else {
+            let detail = "there is no such token, it is revoked or has expired, or its owner is disabled";
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        };
+        if !authenticated.may(N::SCOPE) {
+            return Err(insufficient(&authenticated, N::SCOPE));
         }
+        Ok(Self { authenticated, needs: PhantomData })
     }
+}
+
+/// The refusal of a token that is good, but not for this.
+pub(crate) fn insufficient(found: &Authenticated, needed: Scope) -> Problem {
+    let Token { name, scopes, .. } = &*found.token;
+    let detail = match &found.owner {
+        Some(owner) if scopes.cover(needed) => format!(
+            "this needs the scope \"{needed}\"; the token {name:?} has it, but its owner {} is {} and may not",
+            owner.name, owner.role
+        ),
+        _ => format!("this needs the scope \"{needed}\"; the token {name:?} has \"{scopes}\""),
+    };
+    Problem::new(Kind::InsufficientScope, detail)
 }
 
 /// The secret in `Authorization: Bearer SECRET`; `None` where it is missing or has another form.

@@ -1,5 +1,7 @@
 //! The body of a request, within its limit.
 
+use std::error::Error;
+
 use axum::{
     body::{Body, BodyDataStream},
     extract::{FromRequest, Request},
@@ -11,6 +13,7 @@ use axum::{
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use serde_json::Value;
+use tower_http::timeout::TimeoutError;
 
 use crate::{json, kind::Kind, problem::Problem};
 
@@ -80,8 +83,6 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
         }
         return Err(too_large(limit));
     }
-    let unreadable =
-        |error: axum::Error| Problem::new(Kind::MalformedBody, format!("the body ended early: {error}"));
     // Most bodies come in one piece, which is then not copied.
     let Some(first) = chunks.try_next().await.map_err(unreadable)? else { return Ok(Bytes::new()) };
     if stated == Some(first.len()) {
@@ -96,6 +97,16 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     }
     discard(chunks, whole.len()).await;
     Err(too_large(limit))
+}
+
+/// Why a body did not come to its end.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn unreadable(error: axum::Error) -> Problem {
+    let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |error| (*error).source());
+    if causes.any(<dyn Error>::is::<TimeoutError>) {
+        return Problem::new(Kind::SlowBody, "the body was not complete in time");
+    }
+    Problem::new(Kind::MalformedBody, format!("the body ended early: {error}"))
 }
 
 /// Reads the rest of a body away, so that its sender comes to read the answer.

@@ -5,6 +5,8 @@ use axum::{
     Router,
     extract::Path,
     http::{HeaderValue, header},
+    middleware,
+    response::Response,
     routing::get,
 };
 use bytes::Bytes;
@@ -23,6 +25,11 @@ use crate::{app::App, body, kind::Kind, openapi, openapi::problems, problem::Pro
 
 /// Where the page to browse the document is.
 const PAGE_PATH: &str = "/api/docs";
+/// What the page may do. Its script writes one style into the page, which is admitted by its hash, and its style
+/// sheet holds images.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; \
+    connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 /// Where the document is too.
 const API_PATH: &str = "/api/openapi.json";
 
@@ -40,8 +47,15 @@ pub(crate) fn pages(document: &OpenApi) -> Router<App> {
         async move { ([(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON))], json) }
     });
     // The page's own files are in the binary: no other host is asked.
-    let page = SwaggerUi::new(PAGE_PATH).config(Config::from(openapi::PATH));
+    let page = Router::from(SwaggerUi::new(PAGE_PATH).config(Config::from(openapi::PATH)));
+    let page = page.layer(middleware::map_response(with_policy));
     Router::new().route(openapi::PATH, serve.clone()).route(API_PATH, serve).merge(page)
+}
+
+async fn with_policy(mut response: Response) -> Response {
+    let policy = HeaderValue::from_static(PAGE_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// The parameter of `explainProblem`, as the OpenAPI document tells of it.

@@ -1,56 +1,129 @@
-//! What happens to every request on its way in, and to every answer on its way out: a limit on its time, an
-//! end to its panics, a problem for each failure, and a line in the log.
+//! What happens to every request on its way in, and to every answer on its way out: who sent it, limits on how
+//! many there are, on the time of their bodies and of their answers, an end to its panics, a problem for each failure, and a line in the log.
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{MatchedPath, Request},
-    http::{HeaderMap, Method, Uri, header},
+    body::{Body, HttpBody},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use tower_http::timeout::DeadlineBody;
 use tracing::Instrument;
 
 use crate::{
+    client::{Client, TrustedProxies},
     kind::Kind,
     problem::{Cause, MEDIA_TYPE, Problem},
-    traceparent,
+    rate_limit::{self, Limits},
+    security_headers, traceparent,
 };
 
 /// How long a request may take until its answer begins. A stream that has begun may go on.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The outermost layer around the routes.
-pub(crate) async fn edge(request: Request, next: Next) -> Response {
-    let asked = Asked::of(&request);
-    let span = tracing::debug_span!("request", method = %asked.method, path = asked.uri.path());
-    // The future that panics is dropped here and the store is not inside it: nothing half-changed is left.
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span);
-    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(panic)) => {
-            let cause = format!("panicked: {}", message(&*panic));
-            Problem::unexpected(Kind::Internal, "something went wrong in the service", &cause).into_response()
-        }
-        Err(elapsed) => {
-            let detail = "the request was not answered in time";
-            Problem::unexpected(Kind::Timeout, detail, &elapsed).into_response()
-        }
-    };
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = as_problem(response);
+/// How long the target of a request may be, in bytes: as many as 200 skus of 100 plain characters need, and
+/// fewer than hyper takes, which would answer without a body.
+pub(crate) const MAX_TARGET_BYTES: usize = 32 * 1024;
+/// How long the names and values of a request's headers may be together, in bytes.
+pub(crate) const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// How many header fields a request may have.
+pub(crate) const MAX_HEADER_FIELDS: usize = 100;
+
+/// Refuses a request whose head is too long.
+fn check_head(request: &Request) -> Result<(), Problem> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_TARGET_BYTES {
+        let detail =
+            format!("the URL has {target} bytes after the host; at most {MAX_TARGET_BYTES} are taken");
+        return Err(Problem::new(Kind::TargetTooLong, detail));
     }
-    asked.log(&response);
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > MAX_HEADER_BYTES || headers.len() > MAX_HEADER_FIELDS {
+        let detail = format!(
+            "the request has {} header fields of {bytes} bytes; at most {MAX_HEADER_FIELDS} of \
+             {MAX_HEADER_BYTES} bytes are taken",
+            headers.len()
+        );
+        return Err(Problem::new(Kind::HeadersTooLarge, detail));
+    }
+    Ok(())
+}
+
+/// How long the body of a request may take to come, unless the service is told otherwise.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What the edge goes by.
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) body_timeout: Duration,
+    pub(crate) limits: Option<Arc<Limits>>,
+}
+
+/// The outermost layer around the routes.
+pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
+    let client = edge.trusted_proxies.client(request.extensions().get(), request.headers());
+    request.extensions_mut().insert(client);
+    // However little comes at a time: a client that sends a byte now and then holds nothing for long.
+    if !request.body().is_end_stream() {
+        request = request.map(|body| Body::new(DeadlineBody::new(edge.body_timeout, body)));
+    }
+    let mut response = edge.answer(client, request, next).await;
+    security_headers::add(response.headers_mut(), client.secure);
     response
 }
 
-/// The failures that are not problems yet: those of the framework and of the layers.
+impl Edge {
+    async fn answer(&self, client: Client, request: Request, next: Next) -> Response {
+        if let Err(problem) = check_head(&request) {
+            return problem.into_response();
+        }
+        let asked = Asked::of(client, &request);
+        let span = tracing::debug_span!("request", method = %asked.method, path = asked.uri.path());
+        // The future that panics is dropped here and the store is not inside it: nothing half-changed is left.
+        let answered = AssertUnwindSafe(self.pass(request, next)).catch_unwind().instrument(span);
+        let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(panic)) => {
+                let cause = format!("panicked: {}", message(&*panic));
+                Problem::unexpected(Kind::Internal, "something went wrong in the service", &cause)
+                    .into_response()
+            }
+            Err(elapsed) => {
+                let detail = "the request was not answered in time";
+                Problem::unexpected(Kind::Timeout, detail, &elapsed).into_response()
+            }
+        };
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = as_problem(response);
+        }
+        asked.log(&response);
+        response
+    }
+
+    /// Hands a request on, unless it is one of too many.
+    async fn pass(&self, request: Request, next: Next) -> Response {
+        match &self.limits {
+            Some(limits) if rate_limit::is_limited(request.uri().path()) => limits.pass(request, next).await,
+            _ => next.run(request).await,
+        }
+    }
+}
+
+/// The failures that are not problems yet: those of the framework and of the layers. A page for people is left as
+/// it is.
 fn as_problem(response: Response) -> Response {
-    if response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE) {
+    let told = |value: &HeaderValue| value == MEDIA_TYPE || value.as_bytes().starts_with(b"text/html");
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(told) {
         return response;
     }
     let kind = Kind::of_status(response.status());
@@ -71,6 +144,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 
 /// What is told of a request in the log.
 struct Asked {
+    client: Client,
     method: Method,
     uri: Uri,
     route: Option<MatchedPath>,
@@ -79,8 +153,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
+    fn of(client: Client, request: &Request) -> Self {
         Self {
+            client,
             method: request.method().clone(),
             uri: request.uri().clone(),
             route: request.extensions().get().cloned(),
@@ -91,15 +166,15 @@ impl Asked {
 
     /// The one line about this request: an error where nobody foresaw the failure.
     fn log(&self, response: &Response) {
-        let Self { method, uri, route, trace, since } = self;
+        let Self { client: Client { address: client, secure: _ }, method, uri, route, trace, since } = self;
         let (path, status) = (uri.path(), response.status().as_u16());
         let route = route.as_ref().map(MatchedPath::as_str);
         let trace = trace.as_deref();
         let elapsed = since.elapsed();
         if let Some(Cause { instance, reason }) = response.extensions().get() {
-            tracing::error!(%method, path, route, status, ?elapsed, trace, instance, reason, "failed");
+            tracing::error!(%client, %method, path, route, status, ?elapsed, trace, instance, reason, "failed");
         } else {
-            tracing::debug!(%method, path, route, status, ?elapsed, trace, "answered");
+            tracing::debug!(%client, %method, path, route, status, ?elapsed, trace, "answered");
         }
     }
 }
@@ -117,11 +192,16 @@ mod tests {
     use super::*;
 
     async fn ask(path: &str) -> (StatusCode, Value) {
+        let plain = Edge {
+            trusted_proxies: TrustedProxies::default(),
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            limits: None,
+        };
         let router = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("the secret of the service") }))
             .route("/never", get(std::future::pending::<&'static str>))
             .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
-            .layer(middleware::from_fn(edge));
+            .layer(middleware::from_fn_with_state(Arc::new(plain), edge));
         let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
@@ -151,5 +231,13 @@ mod tests {
         let (status, problem) = ask("/teapot").await;
         assert_eq!(status, StatusCode::IM_A_TEAPOT);
         assert_eq!((&problem["type"], &problem["status"]), (&"/problems/bad-request".into(), &418.into()));
+    }
+
+    #[test]
+    fn a_page_for_people_is_left_as_it_is() {
+        let page = (StatusCode::NOT_FOUND, axum::response::Html("nothing here")).into_response();
+        let page = as_problem(page);
+        assert_eq!(page.status(), StatusCode::NOT_FOUND);
+        assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
     }
 }

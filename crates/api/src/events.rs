@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse::Event as Frame},
 };
 use futures::{Stream, StreamExt, stream};
-use inventory_core::{CloudEvent, EVENT_TYPES, Event, Recorded, Seq, Subscription, TokenId};
+use inventory_core::{Clock, CloudEvent, EVENT_TYPES, Event, Recorded, Scope, Seq, Subscription, Token};
 use inventory_store::Store;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -25,7 +25,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::position::{LastEventId, Position};
 use crate::{
-    app::App, auth::Caller, kind::Kind, openapi::problems, parameters::Parameters, problem::Problem,
+    app::App,
+    auth::{Caller, Read},
+    kind::Kind,
+    openapi::problems,
+    parameters::Parameters,
+    problem::Problem,
 };
 
 /// How long a client waits until it connects again.
@@ -69,8 +74,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(events))
 }
 
-problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Internal, Unavailable,
-    TooManyStreams, Timeout);
+problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, Internal,
+    Unavailable, TooManyStreams, Timeout);
 
 /// Follow the events
 ///
@@ -79,6 +84,9 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Internal
 /// `Last-Event-ID` misses nothing and sees nothing twice. The first frame carries the position alone. Where
 /// a position is not one of this log (the database was made anew, or restored from a backup), an event named
 /// `reset` says so, and the stream goes on from the newest event: read everything again.
+///
+/// Events of users and tokens are told to tokens with the scope `admin` only. The stream ends when the token
+/// does, and when the user is changed whose token it is.
 #[utoipa::path(
     get, path = "/api/v1/events", operation_id = "followEvents", tag = "events",
     params(position::EventParameters),
@@ -88,14 +96,14 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Internal
     ),
 )]
 async fn events(
-    caller: Caller,
+    caller: Caller<Read>,
     mut parameters: Parameters,
     LastEventId(last): LastEventId,
     State(store): State<Store>,
     State(streams): State<Streams>,
 ) -> Result<Response, Problem> {
     let after = parameters.take(position::AFTER).map(|text| position::parameter(&text)).transpose()?;
-    let types = Types::read(parameters.take(position::TYPES).as_deref())?;
+    let types = Types::read(parameters.take(position::TYPES).as_deref(), caller.may(Scope::Admin))?;
     let follow = position::follow(parameters.take(position::FOLLOW).as_deref())?;
     parameters.finish(&position::PARAMETERS)?;
     let permit = Arc::clone(&streams.free).try_acquire_owned().map_err(|_full| {
@@ -110,7 +118,8 @@ async fn events(
         types,
         told: start.after,
         end,
-        caller: caller.token.id,
+        caller: Arc::clone(caller.token()),
+        clock: store.clock().clone(),
         _permit: permit,
     };
     let first = first_frames(&start, &feed.epoch);
@@ -155,26 +164,46 @@ fn first_frames(start: &Start, epoch: &str) -> Vec<Frame> {
     frames
 }
 
-/// The events that a client asked for: all, unless it names some.
-struct Types(Option<Vec<&'static str>>);
+/// The events that a client asked for and may see.
+struct Types {
+    /// Those that it names; all that it may see where it names none.
+    named: Option<Vec<&'static str>>,
+    admin: bool,
+}
 
 impl Types {
-    fn read(text: Option<&str>) -> Result<Self, Problem> {
-        let Some(text) = text else { return Ok(Self(None)) };
-        let known = |name: &str| EVENT_TYPES.iter().copied().find(|known| *known == name);
+    fn read(text: Option<&str>, admin: bool) -> Result<Self, Problem> {
+        let Some(text) = text else { return Ok(Self { named: None, admin }) };
+        let open: Vec<_> = EVENT_TYPES.iter().copied().filter(|name| admin || is_open(name)).collect();
+        if let Some(closed) = text.split(',').find(|name| EVENT_TYPES.contains(name) && !open.contains(name))
+        {
+            let detail =
+                format!("events of the type {closed} are told to tokens with the scope \"admin\" only");
+            return Err(Problem::new(Kind::InsufficientScope, detail));
+        }
+        let known = |name: &str| open.iter().copied().find(|known| *known == name);
         let names = text.split(',').map(|name| {
             known(name).ok_or_else(|| {
-                let detail =
-                    format!("names {name:?}, which is not a type; there are {}", EVENT_TYPES.join(", "));
+                let detail = format!("names {name:?}, which is not a type; there are {}", open.join(", "));
                 Problem::parameter(position::TYPES, detail)
             })
         });
-        Ok(Self(Some(names.collect::<Result<_, _>>()?)))
+        Ok(Self { named: Some(names.collect::<Result<_, _>>()?), admin })
     }
 
     fn admit(&self, event: &Event) -> bool {
-        self.0.as_ref().is_none_or(|names| names.contains(&event.type_name()))
+        let name = event.type_name();
+        match &self.named {
+            Some(named) => named.contains(&name),
+            // Of a type that this binary does not know, too.
+            None => self.admin || is_open(name),
+        }
     }
+}
+
+/// Whether events of this type are for everyone who may read: those of components.
+fn is_open(name: &str) -> bool {
+    name.starts_with("component.")
 }
 
 /// One client's place in the log.
@@ -186,7 +215,8 @@ struct Feed {
     told: Seq,
     /// The last event to send: where the client does not wait for new ones, or its token was revoked.
     end: Option<Seq>,
-    caller: TokenId,
+    caller: Arc<Token>,
+    clock: Clock,
     /// Makes room for another stream when this one ends.
     _permit: OwnedSemaphorePermit,
 }
@@ -203,12 +233,14 @@ impl Feed {
     async fn next(&mut self) -> Option<Frame> {
         let ping_at = Instant::now() + PING_PERIOD;
         loop {
-            if self.end.is_some_and(|end| self.subscription.position() > end) {
+            let ended = self.end.is_some_and(|end| self.subscription.position() > end);
+            let expired = self.caller.expires_at.is_some_and(|at| at <= self.clock.now());
+            if ended || expired {
                 return None;
             }
             match tokio::time::timeout_at(ping_at, self.subscription.next()).await {
                 Ok(Ok(Some(event))) => {
-                    if self.is_revoked_by(&event) {
+                    if self.is_ended_by(&event) {
                         self.end = Some(event.seq);
                     }
                     if self.types.admit(&event.data) {
@@ -252,7 +284,14 @@ impl Feed {
         Frame::default().id(position::id(&self.epoch, at))
     }
 
-    fn is_revoked_by(&self, event: &Recorded) -> bool {
-        matches!(&event.data, Event::TokenRevoked(revoked) if revoked.token.id == self.caller)
+    /// Whether the caller may no longer see what this stream tells, or has to be looked at anew: then the client
+    /// connects again.
+    fn is_ended_by(&self, event: &Recorded) -> bool {
+        match &event.data {
+            Event::TokenRevoked(revoked) => revoked.token.id == self.caller.id,
+            Event::UserUpdated(updated) => self.caller.owner == Some(updated.after.id),
+            Event::UserDeleted(deleted) => self.caller.owner == Some(deleted.user.id),
+            _ => false,
+        }
     }
 }

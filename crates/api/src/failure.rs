@@ -107,8 +107,8 @@ impl From<Reason> for Refused {
             Reason::Stale(current) => (Kind::Stale, Members::None, Some(current)),
             Reason::SkuTaken(_) => (Kind::SkuTaken, Members::Sku, None),
             Reason::Invalid(invalid) => (Kind::Invalid, Members::Of(invalid), None),
-            // Tokens are not managed through this API, so these are not answers to any of its writes.
-            Reason::NoToken(_) | Reason::TokenNameTaken(_) => (Kind::Internal, Members::None, None),
+            // Users and tokens are not managed through this API, so these are not answers to any of its writes.
+            Reason::Access(_) => (Kind::Internal, Members::None, None),
         };
         Self { kind, detail, members, current }
     }

@@ -16,10 +16,12 @@ use axum::{
     extract::MatchedPath,
     http::{Method, Request, Response},
 };
-use inventory_metrics::{HTTP_ACTIVE_REQUESTS, HTTP_REQUEST_DURATION};
-use metrics::{Gauge, Histogram, Recorder};
+use inventory_metrics::{HTTP_ACTIVE_REQUESTS, HTTP_RATE_LIMITED, HTTP_REQUEST_DURATION};
+use metrics::{Counter, Gauge, Histogram, Recorder};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
+
+use crate::rate_limit::Limit;
 
 /// Combinations of route, method and status that get a series of their own. Further ones share those without
 /// a route. A client reaches 10 methods on every route, each with few answers, so this is never met in
@@ -42,6 +44,7 @@ struct Shared {
     recorder: Arc<dyn Recorder + Send + Sync>,
     active: Gauge,
     durations: RwLock<Durations>,
+    refused: [(Limit, Counter); Limit::ALL.len()],
 }
 
 /// The handles that were needed so far.
@@ -67,7 +70,15 @@ impl std::fmt::Debug for HttpMetrics {
 impl HttpMetrics {
     pub(crate) fn new(recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
         let active = HTTP_ACTIVE_REQUESTS.gauge(&*recorder, &[]);
-        Self { shared: Arc::new(Shared { recorder, active, durations: RwLock::default() }) }
+        let refused = Limit::ALL.map(|limit| (limit, HTTP_RATE_LIMITED.counter(&*recorder, &[limit.name()])));
+        Self { shared: Arc::new(Shared { recorder, active, durations: RwLock::default(), refused }) }
+    }
+
+    /// A request met a limit.
+    pub(crate) fn refused(&self, limit: Limit) {
+        for (_, counter) in self.shared.refused.iter().filter(|(known, _)| *known == limit) {
+            counter.increment(1);
+        }
     }
 }
 

@@ -59,6 +59,11 @@ kinds! {
          in the URL is not accepted, since URLs end up in logs.";
     Forbidden = "forbidden", FORBIDDEN, "This is not open to you",
         "The service does not answer this request here. The detail says what an operator can set to open it.";
+    InsufficientScope = "insufficient-scope", FORBIDDEN, "The token does not open this",
+        "The token is good, but not for this: it lacks the scope that the detail names, or its owner has a role that \
+         may not do it. Scopes are `read` (read components and events), `write` (change components, and read \
+         them), `metrics` (read /metrics/) and `admin` (everything). An operator makes a token with \
+         `inventory token create NAME --scope SCOPE`.";
     NoComponent = "component-not-found", NOT_FOUND, "There is no such component",
         "No component has this id. It may have been deleted; the event stream tells when and by whom.";
     NotFound = "not-found", NOT_FOUND, "There is nothing here",
@@ -67,6 +72,9 @@ kinds! {
         "The resource does not have this method. The `Allow` header lists those that it has.";
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "No acceptable encoding",
         "The `Accept-Encoding` header refuses every encoding of the response, also `identity`.";
+    SlowBody = "body-too-slow", REQUEST_TIMEOUT, "The body came too slowly",
+        "The body of the request was not complete within 20 seconds. Nothing was changed. Send it over a \
+         faster connection, or send several smaller requests.";
     SkuTaken = "sku-taken", CONFLICT, "Another component has this sku",
         "A sku belongs to one component only. Find the component that has it with \
          GET /api/v1/components?sku=SKU, or choose another sku.";
@@ -84,6 +92,10 @@ kinds! {
     TooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         "The body of the request is longer than this path takes: 1 MiB, and 32 MiB for a batch. Send several \
          smaller requests.";
+    TargetTooLong = "uri-too-long", URI_TOO_LONG, "The URL is too long",
+        "The path and the query of the request are longer than 32 KiB. Ask for fewer values at once.";
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large",
+        "The headers of the request are more than 100, or longer than 32 KiB together.";
     UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
         "The `Content-Type` is missing or is not one that the path takes: `application/json`, and for PATCH \
          also `application/merge-patch+json`.";
@@ -97,6 +109,11 @@ kinds! {
         "A change of an existing component states the version that it is made from, so that nobody's change \
          is overwritten unseen: send `If-Match` with the `ETag` of the component, or `If-Match: *` to change \
          whatever is there now.";
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
+        "More requests came with this token, or without a good token from this address, than the service \
+         answers: `RateLimit-Policy` says how many in how many seconds, and `RateLimit` how many are left. Or \
+         too many wrong tokens came from this address, and then no token from there is looked at for a while. \
+         Nothing was changed. Try again after the seconds in `Retry-After`.";
     Internal = "internal-error", INTERNAL_SERVER_ERROR, "Something went wrong in the service",
         "The service failed in a way that was not foreseen. The operator finds the cause in the service's log \
          under the `instance` of the problem.";
@@ -134,8 +151,10 @@ impl Kind {
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed,
             StatusCode::NOT_ACCEPTABLE => Self::NotAcceptable,
+            StatusCode::REQUEST_TIMEOUT => Self::SlowBody,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            StatusCode::TOO_MANY_REQUESTS => Self::TooManyRequests,
             StatusCode::SERVICE_UNAVAILABLE => Self::Busy,
             status if status.is_client_error() => Self::BadRequest,
             _ => Self::Internal,

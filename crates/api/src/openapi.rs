@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use crate::{app, kind::Kind, problem};
+use crate::{app, kind::Kind, problem, rate_limit};
 
 /// The name of the bearer token among the security schemes.
 const BEARER: &str = "bearer";
@@ -60,15 +60,17 @@ fn response(status: u16, kinds: &[Kind]) -> Response {
     let about: Vec<_> =
         kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.reference())).collect();
     let text = || ObjectBuilder::new().schema_type(Type::String);
+    let seconds = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
     let problem = Content::new(Some(Ref::from_schema_name(problem::Wire::name())));
     let response = ResponseBuilder::new().description(about.join("; ")).content(problem::MEDIA_TYPE, problem);
     match status {
         401 => response.header("WWW-Authenticate", Header::new(text())),
         412 => response.header("ETag", Header::new(text())),
-        503 => {
-            let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-            response.header("Retry-After", Header::new(seconds))
+        429 => {
+            let response = response.header("Retry-After", Header::new(seconds()));
+            response.header("RateLimit-Policy", Header::new(text())).header("RateLimit", Header::new(text()))
         }
+        503 => response.header("Retry-After", Header::new(seconds())),
         _ => response,
     }
     .build()
@@ -95,16 +97,17 @@ pub fn openapi() -> OpenApi {
     complete(app::routes().into_openapi())
 }
 
-/// Adds to each operation what is answered before any of them is reached: requests whose head is too long
-/// for the connection to hold are turned away there, without a body.
+/// Adds to each operation what is answered before any of them is reached: a request whose head is too long is
+/// turned away at the edge, and so is one of too many.
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        let mut at_the_edge = responses(&[Kind::TargetTooLong, Kind::HeadersTooLarge]);
+        if rate_limit::is_limited(path) {
+            at_the_edge.extend(responses(&[Kind::TooManyRequests]));
+        }
         let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
         for operation in operations.into_iter().flatten() {
-            for (status, about) in [("414", "The URL is too long"), ("431", "The headers are too long")] {
-                let response = RefOr::T(Response::new(about));
-                operation.responses.responses.insert(status.to_owned(), response);
-            }
+            operation.responses.responses.extend(at_the_edge.clone());
         }
     }
     document

@@ -20,7 +20,7 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 pub(crate) const MAX_ERRORS: usize = 100;
 
 /// Seconds after which a client may try again what the service could not do now.
-const RETRY_AFTER_SECONDS: &str = "2";
+const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// A failure on its way to a client.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ struct Content {
     detail: String,
     errors: Vec<ErrorItem>,
     current: Option<Arc<Component>>,
+    retry_after: Option<u64>,
+    challenge: Option<&'static str>,
     cause: Option<String>,
 }
 
@@ -109,7 +111,9 @@ impl Problem {
     /// A failure of a kind, with what is special about this one.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, detail) = (kind.status(), detail.into());
-        Self(Box::new(Content { kind, status, detail, errors: Vec::new(), current: None, cause: None }))
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS);
+        let (errors, current, challenge, cause) = (Vec::new(), None, None, None);
+        Self(Box::new(Content { kind, status, detail, errors, current, retry_after, challenge, cause }))
     }
 
     /// A failure that the client cannot mend. The cause goes to the log, not to the client.
@@ -152,6 +156,18 @@ impl Problem {
         self
     }
 
+    /// The same with the seconds after which the client may try again.
+    pub(crate) fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same with one more way to say who asks, beside the bearer token.
+    pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
+        self.0.challenge = Some(challenge);
+        self
+    }
+
     /// What went wrong this time.
     #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
@@ -186,7 +202,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Content { kind, status, detail, mut errors, current, cause } = *self.0;
+        let Content { kind, status, detail, mut errors, current, retry_after, challenge, cause } = *self.0;
         let more_errors = errors.len().saturating_sub(MAX_ERRORS);
         errors.truncate(MAX_ERRORS);
         let cause = cause.map(|reason| Cause { instance: Uuid::now_v7().urn().to_string(), reason });
@@ -210,15 +226,23 @@ impl IntoResponse for Problem {
         if let Some(current) = current {
             headers.insert(header::ETAG, etag::of(current.version));
         }
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                headers
-                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"inventory\""));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-            }
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"inventory\""));
+        }
+        if let Some(challenge) = challenge {
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if kind == Kind::InsufficientScope {
+            // RFC 6750 §3.1.
+            let challenge = "Bearer realm=\"inventory\", error=\"insufficient_scope\"";
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if status == StatusCode::REQUEST_TIMEOUT {
+            // Whatever else comes over this connection is still the body (RFC 9110 §15.5.9).
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(cause) = cause {
             response.extensions_mut().insert(cause);

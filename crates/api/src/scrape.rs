@@ -1,7 +1,6 @@
-//! `GET /metrics/` and `GET /metrics`: who may read them, and how they are asked for and sent.
+//! `GET /metrics/` and `GET /metrics`: how they are asked for and sent.
 
 use std::{
-    fmt,
     io::Write,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -23,16 +22,16 @@ use inventory_core::Seq;
 use inventory_metrics::{Build, Pool, Readings, Scraper, Snapshot, Source, SourceError, Writer};
 use inventory_store::Store;
 use metrics_exporter_prometheus::BuildError;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::{
-    auth::bearer,
+    client::Client,
     exposition::{Exposition, UPKEEP_INTERVAL},
     http_metrics::HttpMetrics,
     kind::Kind,
+    metrics_access::MetricsAccess,
     problem::Problem,
     process::Process,
+    rate_limit::Limits,
 };
 
 /// The Prometheus text format, which every version of Prometheus takes, whatever else it would rather have.
@@ -86,8 +85,12 @@ impl Metrics {
     }
 
     /// `/metrics/` and `/metrics`, for a listener.
-    pub(crate) fn router<S: Clone + Send + Sync + 'static>(&self, access: MetricsAccess) -> Router<S> {
-        let endpoint = Endpoint { scraper: self.scraper.clone(), access };
+    pub(crate) fn router<S: Clone + Send + Sync + 'static>(
+        &self,
+        access: MetricsAccess,
+        limits: Arc<Limits>,
+    ) -> Router<S> {
+        let endpoint = Endpoint { scraper: self.scraper.clone(), access, limits };
         Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape)).with_state(endpoint)
     }
 }
@@ -102,83 +105,20 @@ async fn upkeep(exposition: &Exposition) {
     }
 }
 
-/// Who may read the metrics on a listener.
-#[derive(Clone)]
-pub enum MetricsAccess {
-    /// Everyone who can connect.
-    Open,
-    /// Who sends this token.
-    Token(TokenDigest),
-    /// Nobody, and the answer says what an operator can do about it.
-    Closed,
-}
-
-/// A token of which only the digest is kept, and compared in constant time.
-#[derive(Clone)]
-pub struct TokenDigest([u8; 32]);
-
-impl MetricsAccess {
-    /// Who sends this token.
-    pub fn token(secret: &str) -> Self {
-        Self::Token(TokenDigest::of(secret))
-    }
-
-    fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        match self {
-            Self::Open => Ok(()),
-            Self::Closed => Err(Problem::new(
-                Kind::Forbidden,
-                "this listener can be reached from other machines, so the metrics are not open on it: set \
-                 INVENTORY_METRICS_TOKEN to ask scrapers for a bearer token, INVENTORY_METRICS_LISTEN to \
-                 serve the metrics on a listener of their own, or INVENTORY_METRICS_PUBLIC=true to open them",
-            )),
-            Self::Token(token) => match bearer(headers) {
-                None => Err(Problem::new(
-                    Kind::Unauthorized,
-                    "send the header Authorization: Bearer TOKEN with the token of INVENTORY_METRICS_TOKEN",
-                )),
-                Some(secret) if token.is_of(secret) => Ok(()),
-                Some(_) => {
-                    Err(Problem::new(Kind::Unauthorized, "this is not the token of INVENTORY_METRICS_TOKEN"))
-                }
-            },
-        }
-    }
-}
-
-impl fmt::Debug for MetricsAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Open => "Open",
-            Self::Token(_) => "Token",
-            Self::Closed => "Closed",
-        })
-    }
-}
-
-impl TokenDigest {
-    fn of(secret: &str) -> Self {
-        Self(Sha256::digest(secret.as_bytes()).into())
-    }
-
-    fn is_of(&self, secret: &str) -> bool {
-        // Of the digests, so that not even the length of the token shows in the time that this takes.
-        self.0.ct_eq(&Self::of(secret).0).into()
-    }
-}
-
 /// What the handler knows.
 #[derive(Clone)]
 struct Endpoint {
     scraper: Scraper<Arc<Page>>,
     access: MetricsAccess,
+    limits: Arc<Limits>,
 }
 
 async fn scrape(
-    State(Endpoint { scraper, access }): State<Endpoint>,
+    State(Endpoint { scraper, access, limits }): State<Endpoint>,
+    client: Client,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access.check(&headers)?;
+    access.check(&headers, client, &limits).await?;
     let page = scraper.scrape(timeout(&headers)).await;
     let page = page.map_err(|stopped| Problem::new(Kind::Busy, stopped.to_string()))?;
     let common = [(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store"), (VARY, ACCEPT_ENCODING.as_str())];

@@ -4,7 +4,11 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// Who made a change, as events and rows record it: `token:NAME`, `cli`, `import` or `system`.
+use crate::value::UserName;
+
+/// Who made a change, and by which way, as events and rows record it: `token:NAME` is a request to the API,
+/// `user:NAME` someone in the web admin, `import:NAME` a file that this user uploaded there, `import` a file at
+/// the command line, `cli` the command line, and `system` the service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String))]
@@ -15,6 +19,16 @@ impl Actor {
     /// A request that carried this API token.
     pub fn token(name: &str) -> Self {
         Self(format!("token:{name}").into())
+    }
+
+    /// A user in the web admin.
+    pub fn user(name: &UserName) -> Self {
+        Self(format!("user:{name}").into())
+    }
+
+    /// A file that a user uploaded in the web admin.
+    pub fn user_import(name: &UserName) -> Self {
+        Self(format!("import:{name}").into())
     }
 
     /// Someone at the command line.

@@ -57,7 +57,9 @@ mod tests {
     use super::*;
     use crate::{
         Actor, ComponentCreated, ComponentDeleted, ComponentId, ComponentPatch, ComponentUpdated,
-        NewComponent, Origin, Seq,
+        EVENT_TYPES, Event, NewComponent, Origin, Role, Scope, Scopes, Seq, SessionId, SignInRefusal,
+        SignInRefused, Token, TokenCreated, TokenId, TokenRevoked, User, UserChange, UserCreated,
+        UserDeleted, UserId, UserSignedIn, UserSignedOut, UserUpdated,
     };
 
     #[test]
@@ -70,7 +72,7 @@ mod tests {
         let patch = ComponentPatch::from_json(serde_json::json!({"min_quantity": "10"})).unwrap();
         let (after, changed) = component.patched(patch, at, Actor::cli()).unwrap().unwrap();
         let component = Arc::new(component);
-        let recorded = |seq, data| Recorded {
+        let recorded = |seq: u64, data: Event| Recorded {
             seq: Seq(seq),
             id: EventId(Uuid::from_u128(u128::from(seq))),
             origin: Origin(Uuid::from_u128(1)),
@@ -79,6 +81,24 @@ mod tests {
             occurred_at: at,
             data,
         };
+        let token = |revoked_at| {
+            Arc::new(Token {
+                id: TokenId(Uuid::from_u128(8)),
+                name: "ci".to_owned(),
+                owner: Some(UserId(Uuid::from_u128(9))),
+                scopes: Scopes::of([Scope::Read, Scope::Metrics]),
+                hint: "inv_AbCd".to_owned(),
+                created_at: at,
+                expires_at: None,
+                revoked_at,
+            })
+        };
+        let user =
+            User::new(UserId(Uuid::from_u128(9)), "anna".parse().unwrap(), Role::Viewer, at, Actor::cli());
+        let change = UserChange { role: Some(Role::Editor), ..UserChange::default() };
+        let (promoted, role) = user.changed(change, at, Actor::user(&user.name)).unwrap();
+        let (user, session) = (Arc::new(user), SessionId(Uuid::from_u128(10)));
+        let address = "2001:db8::7".parse().unwrap();
         let events = [
             recorded(1, ComponentCreated { component: component.clone() }.into()),
             recorded(
@@ -86,7 +106,20 @@ mod tests {
                 ComponentUpdated { before: component.clone(), after: Arc::new(after), changed }.into(),
             ),
             recorded(3, ComponentDeleted { component }.into()),
+            recorded(4, TokenCreated { token: token(None) }.into()),
+            recorded(5, TokenRevoked { token: token(Some(at)) }.into()),
+            recorded(6, UserCreated { user: user.clone() }.into()),
+            recorded(
+                7,
+                UserUpdated { before: user.clone(), after: Arc::new(promoted), changed: role }.into(),
+            ),
+            recorded(8, UserDeleted { user: user.clone() }.into()),
+            recorded(9, UserSignedIn { user: user.id, name: user.name.clone(), session, address }.into()),
+            recorded(10, UserSignedOut { user: user.id, name: user.name.clone(), session }.into()),
+            recorded(11, SignInRefused { user: None, address, reason: SignInRefusal::UnknownUser }.into()),
         ];
+        let names: Vec<_> = events.iter().map(|event| event.data.type_name()).collect();
+        assert_eq!(names, EVENT_TYPES, "every type of event is here");
         let wire: Vec<_> = events.iter().map(|event| CloudEvent::new(event, "e1").unwrap()).collect();
         // By text, since a RawValue cannot pass through the snapshot's own serializer.
         insta::assert_snapshot!(serde_json::to_string_pretty(&wire).unwrap());

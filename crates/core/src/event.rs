@@ -7,11 +7,15 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{
-    actor::Actor,
-    component::{Component, Field},
-    token::Token,
-};
+use crate::actor::Actor;
+
+mod component;
+mod token;
+mod user;
+
+pub use component::{ComponentCreated, ComponentDeleted, ComponentUpdated};
+pub use token::{TokenCreated, TokenRevoked};
+pub use user::{SignInRefused, UserCreated, UserDeleted, UserSignedIn, UserSignedOut, UserUpdated};
 
 /// The place of an event in the log: 1, 2, 3, … in the order of commits, without gaps. Zero is before the
 /// first event.
@@ -63,45 +67,6 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A component came to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComponentCreated {
-    /// As it was created.
-    pub component: Arc<Component>,
-}
-
-/// A component was changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComponentUpdated {
-    /// As it was.
-    pub before: Arc<Component>,
-    /// As it is now.
-    pub after: Arc<Component>,
-    /// The fields whose value differs.
-    pub changed: Vec<Field>,
-}
-
-/// A component is no more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ComponentDeleted {
-    /// As it last was.
-    pub component: Arc<Component>,
-}
-
-/// An API token was made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TokenCreated {
-    /// The token, without its secret.
-    pub token: Arc<Token>,
-}
-
-/// An API token was revoked: it is good for nothing from now on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TokenRevoked {
-    /// The token, without its secret.
-    pub token: Arc<Token>,
-}
-
 /// An event of a type or version that this binary does not know: a newer one wrote it.
 #[derive(Debug, Clone)]
 pub struct UnknownEvent {
@@ -115,18 +80,6 @@ pub struct UnknownEvent {
     pub data: Arc<RawValue>,
 }
 
-/// Everything that can happen. Clones share their data.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each is documented on the type of the same name")]
-pub enum Event {
-    ComponentCreated(ComponentCreated),
-    ComponentUpdated(ComponentUpdated),
-    ComponentDeleted(ComponentDeleted),
-    TokenCreated(TokenCreated),
-    TokenRevoked(TokenRevoked),
-    Unknown(UnknownEvent),
-}
-
 /// Why the data of an event in the log cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the data of an event of type {type} version {version} cannot be read")]
@@ -134,75 +87,6 @@ pub struct DecodeError {
     r#type: String,
     version: u16,
     source: serde_json::Error,
-}
-
-impl Event {
-    /// The version of the data of every type so far. A breaking change is a new type, not a new version.
-    pub const VERSION: u16 = 1;
-
-    /// The name of its type, as stored and as sent: noun and past verb.
-    pub fn type_name(&self) -> &str {
-        match self {
-            Self::ComponentCreated(_) => ComponentCreated::TYPE,
-            Self::ComponentUpdated(_) => ComponentUpdated::TYPE,
-            Self::ComponentDeleted(_) => ComponentDeleted::TYPE,
-            Self::TokenCreated(_) => TokenCreated::TYPE,
-            Self::TokenRevoked(_) => TokenRevoked::TYPE,
-            Self::Unknown(event) => &event.r#type,
-        }
-    }
-
-    /// The version of its data.
-    pub fn version(&self) -> u16 {
-        match self {
-            Self::Unknown(event) => event.version,
-            _ => Self::VERSION,
-        }
-    }
-
-    /// What it is about, as a path: `components/{id}` or `tokens/{id}`.
-    pub fn subject(&self) -> String {
-        match self {
-            Self::ComponentCreated(event) => format!("components/{}", event.component.id),
-            Self::ComponentUpdated(event) => format!("components/{}", event.after.id),
-            Self::ComponentDeleted(event) => format!("components/{}", event.component.id),
-            Self::TokenCreated(event) => format!("tokens/{}", event.token.id),
-            Self::TokenRevoked(event) => format!("tokens/{}", event.token.id),
-            Self::Unknown(event) => event.subject.to_string(),
-        }
-    }
-
-    /// Its data as JSON.
-    pub fn data(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        match self {
-            Self::ComponentCreated(event) => serde_json::value::to_raw_value(event),
-            Self::ComponentUpdated(event) => serde_json::value::to_raw_value(event),
-            Self::ComponentDeleted(event) => serde_json::value::to_raw_value(event),
-            Self::TokenCreated(event) => serde_json::value::to_raw_value(event),
-            Self::TokenRevoked(event) => serde_json::value::to_raw_value(event),
-            Self::Unknown(event) => Ok((*event.data).to_owned()),
-        }
-    }
-
-    /// The event that was stored under this type and version. An unknown one becomes [`Event::Unknown`].
-    pub fn decode(r#type: &str, version: u16, subject: &str, data: &str) -> Result<Self, DecodeError> {
-        let decoded = match (r#type, version) {
-            (ComponentCreated::TYPE, Self::VERSION) => serde_json::from_str(data).map(Self::ComponentCreated),
-            (ComponentUpdated::TYPE, Self::VERSION) => serde_json::from_str(data).map(Self::ComponentUpdated),
-            (ComponentDeleted::TYPE, Self::VERSION) => serde_json::from_str(data).map(Self::ComponentDeleted),
-            (TokenCreated::TYPE, Self::VERSION) => serde_json::from_str(data).map(Self::TokenCreated),
-            (TokenRevoked::TYPE, Self::VERSION) => serde_json::from_str(data).map(Self::TokenRevoked),
-            _ => RawValue::from_string(data.to_owned()).map(|data| {
-                Self::Unknown(UnknownEvent {
-                    r#type: r#type.into(),
-                    version,
-                    subject: subject.into(),
-                    data: data.into(),
-                })
-            }),
-        };
-        decoded.map_err(|source| DecodeError { r#type: r#type.to_owned(), version, source })
-    }
 }
 
 /// A kind of event that a subscriber can ask for: one type, or [`Event`] for all of them.
@@ -217,10 +101,78 @@ impl EventKind for Event {
     }
 }
 
-macro_rules! event_kind {
+/// Declares every type of event once: its name, as stored and as sent.
+macro_rules! events {
     ($($name:ident = $type:literal),* $(,)?) => {
+        /// Everything that can happen. Clones share their data.
+        #[derive(Debug, Clone)]
+        #[expect(missing_docs, reason = "each is documented on the type of the same name")]
+        pub enum Event {
+            $($name($name),)*
+            Unknown(UnknownEvent),
+        }
+
         /// Every type of event that this binary can write.
         pub const EVENT_TYPES: &[&str] = &[$($type),*];
+
+        impl Event {
+            /// The version of the data of every type so far. A breaking change is a new type, not a new version.
+            pub const VERSION: u16 = 1;
+
+            /// The name of its type, as stored and as sent: noun and past verb.
+            pub fn type_name(&self) -> &str {
+                match self {
+                    $(Self::$name(_) => $type,)*
+                    Self::Unknown(event) => &event.r#type,
+                }
+            }
+
+            /// The version of its data.
+            pub fn version(&self) -> u16 {
+                match self {
+                    Self::Unknown(event) => event.version,
+                    _ => Self::VERSION,
+                }
+            }
+
+            /// What it is about, as a path: `components/{id}`, `users/{id}`, …
+            pub fn subject(&self) -> String {
+                match self {
+                    $(Self::$name(event) => event.subject(),)*
+                    Self::Unknown(event) => event.subject.to_string(),
+                }
+            }
+
+            /// Its data as JSON.
+            pub fn data(&self) -> Result<Box<RawValue>, serde_json::Error> {
+                match self {
+                    $(Self::$name(event) => serde_json::value::to_raw_value(event),)*
+                    Self::Unknown(event) => Ok((*event.data).to_owned()),
+                }
+            }
+
+            /// The event that was stored under this type and version. An unknown one becomes
+            /// [`Event::Unknown`].
+            pub fn decode(
+                r#type: &str,
+                version: u16,
+                subject: &str,
+                data: &str,
+            ) -> Result<Self, DecodeError> {
+                let decoded = match (r#type, version) {
+                    $(($type, Self::VERSION) => serde_json::from_str(data).map(Self::$name),)*
+                    _ => RawValue::from_string(data.to_owned()).map(|data| {
+                        Self::Unknown(UnknownEvent {
+                            r#type: r#type.into(),
+                            version,
+                            subject: subject.into(),
+                            data: data.into(),
+                        })
+                    }),
+                };
+                decoded.map_err(|source| DecodeError { r#type: r#type.to_owned(), version, source })
+            }
+        }
 
         $(
             impl $name {
@@ -246,12 +198,18 @@ macro_rules! event_kind {
     };
 }
 
-event_kind! {
+events! {
     ComponentCreated = "component.created",
     ComponentUpdated = "component.updated",
     ComponentDeleted = "component.deleted",
     TokenCreated = "token.created",
     TokenRevoked = "token.revoked",
+    UserCreated = "user.created",
+    UserUpdated = "user.updated",
+    UserDeleted = "user.deleted",
+    UserSignedIn = "user.signed_in",
+    UserSignedOut = "user.signed_out",
+    SignInRefused = "sign_in.refused",
 }
 
 /// An event as the log holds it. Clones share their data.

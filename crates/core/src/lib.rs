@@ -45,27 +45,34 @@ mod log;
 mod memory_log;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod patch;
 mod subscriber;
 mod subscription;
 mod token;
+mod user;
 mod value;
 
 pub use actor::Actor;
 pub use bus::{Bus, BusStats, DEFAULT_CAPACITY, Publisher, bus};
 pub use clock::{Clock, from_micros, micros};
 pub use cloud_event::CloudEvent;
-pub use component::{Component, ComponentId, ComponentPatch, Field, FieldError, Invalid, NewComponent};
+pub use component::{Component, ComponentId, Field};
 pub use event::{
     ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES, Event, EventId,
-    EventKind, Origin, Recorded, Seq, TokenCreated, TokenRevoked, UnknownEvent,
+    EventKind, Origin, Recorded, Seq, SignInRefused, TokenCreated, TokenRevoked, UnknownEvent, UserCreated,
+    UserDeleted, UserSignedIn, UserSignedOut, UserUpdated,
 };
 pub use log::{EventLog, LogError};
 pub use memory_log::{MemoryLog, Recorder};
+pub use patch::{ComponentPatch, FieldError, Invalid, NewComponent};
 pub use subscriber::{Outcome, Policy, Subscriber, SubscriberStats};
 pub use subscription::Subscription;
-pub use token::{Token, TokenId};
+pub use token::{Scope, Scopes, Token, TokenId};
+pub use user::{
+    ClientAddress, Preferences, Role, SessionId, SignInRefusal, Theme, User, UserChange, UserField, UserId,
+};
 pub use value::{
     Amount, Barcode, Currency, CustomFieldName, CustomFieldText, CustomFieldValue, CustomFields,
     CustomFieldsPatch, DatasheetUrl, Description, FromJson, Manufacturer, Mpn, Name, Notes, Sku, Status, Tag,
-    Tags, Unit, ValueError,
+    Tags, Unit, UserName, ValueError,
 };

@@ -5,7 +5,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -72,6 +72,7 @@ pub struct SubscriberStats {
     /// Its name.
     pub name: &'static str,
     position: AtomicU64,
+    open: AtomicUsize,
     handled: AtomicU64,
     failed: AtomicU64,
     retried: AtomicU64,
@@ -83,6 +84,7 @@ impl SubscriberStats {
         Self {
             name,
             position: AtomicU64::new(head.0),
+            open: AtomicUsize::new(0),
             handled: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -93,6 +95,15 @@ impl SubscriberStats {
     /// The last event that was given to it.
     pub fn position(&self) -> Seq {
         Seq(self.position.load(Ordering::Relaxed))
+    }
+
+    /// How many events up to `head` were not given to it yet: none when it has no subscription open. Where
+    /// several share its name, it is told of the one that took an event last.
+    pub fn lag(&self, head: Seq) -> u64 {
+        if self.open.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        head.0.saturating_sub(self.position().0)
     }
 
     /// Events that it handled.
@@ -113,6 +124,15 @@ impl SubscriberStats {
     /// Events that the bus no longer had, or not yet, and that were read from the log.
     pub fn read_from_log_total(&self) -> u64 {
         self.log_reads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn opened(&self, after: Seq) {
+        self.reached(after);
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn reached(&self, seq: Seq) {

@@ -35,6 +35,12 @@ impl std::fmt::Debug for Subscription {
     }
 }
 
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.stats.closed();
+    }
+}
+
 impl Subscription {
     pub(crate) fn new(
         receiver: Receiver<Recorded>,
@@ -43,6 +49,7 @@ impl Subscription {
         head: Seq,
         stats: Arc<SubscriberStats>,
     ) -> Self {
+        stats.opened(after);
         Self { receiver, bus, next: after.next(), catch_up_to: head, buffer: VecDeque::new(), stats }
     }
 

@@ -173,6 +173,11 @@ text_value! {
     rule: "must be one line of text without commas, quotes and backslashes and without a space at either end", example: "logic"
 }
 text_value! {
+    /// What a user signs in with: a name or a mail address in lower case.
+    UserName, chars: 1..=64, pattern: "^[a-z0-9]([a-z0-9._@+-]*[a-z0-9])?$",
+    rule: "must be lower-case letters, digits and the characters . _ @ + -, with a letter or a digit at either end", example: "anna"
+}
+text_value! {
     /// The name of a custom field.
     CustomFieldName, chars: 1..=63, pattern: "^[a-z][a-z0-9_]*$",
     rule: "must be lower-case letters, digits and underscores, with a letter first", example: "footprint"

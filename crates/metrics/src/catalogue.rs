@@ -35,6 +35,8 @@ const REQUEST: &[Label] = &[
     Label { name: "status", values: Said("a status code that the service answers with") },
 ];
 
+const LIMIT: &[Label] = &[Label { name: "limit", values: OneOf(&["address", "guesses", "token"]) }];
+
 macro_rules! catalogue {
     ($($constant:ident = $kind:expr, $name:literal, $unit:literal, $labels:expr, $provenance:expr, $help:literal;)*) => {
         $(
@@ -82,9 +84,9 @@ catalogue! {
     BUS_CAPACITY = Gauge, "inventory_bus_capacity_events", "events", &[], Figures,
         "Events that the channel of the bus holds at most";
     SUBSCRIBER_LAG = Gauge, "inventory_subscriber_lag_events", "events", SUBSCRIBER, Figures,
-        "Published events that a subscriber has yet to take; where subscriptions share a name, the one that took an event last";
+        "Published events that a subscriber has yet to take; none without a subscription; where several share a name, the one that took an event last";
     SUBSCRIBER_EVENTS = Counter, "inventory_subscriber_events_total", "events", DELIVERY, Figures,
-        "Total number of events that a subscriber handled, or gave up after the last attempt";
+        "Total number of events that the handler of a subscriber handled, or gave up after the last attempt";
     SUBSCRIBER_RETRIES = Counter, "inventory_subscriber_retries_total", "attempts", SUBSCRIBER, Figures,
         "Total number of attempts of a subscriber at an event after its first";
     SUBSCRIBER_LOG_READS = Counter, "inventory_subscriber_events_read_from_log_total", "events", SUBSCRIBER, Figures,
@@ -122,6 +124,8 @@ catalogue! {
         "Time from an HTTP request to the head of its response";
     HTTP_ACTIVE_REQUESTS = Gauge, "http_server_active_requests", "requests", &[], Process,
         "HTTP requests that wait for the head of their response";
+    HTTP_RATE_LIMITED = Counter, "inventory_http_rate_limited_total", "requests", LIMIT, Process,
+        "Total number of HTTP requests refused because too many came with a token, without a good token from an address, or with wrong tokens from an address (guesses)";
 
     PROCESS_CPU_SECONDS = Counter, "process_cpu_seconds_total", "seconds", &[], Figures,
         "Total user and system CPU time spent in seconds.";

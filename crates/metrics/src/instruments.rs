@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use inventory_core::{BusStats, Event, SubscriberStats};
+use inventory_core::{BusStats, Event, Seq, SubscriberStats};
 use metrics::{Counter, Gauge, Histogram, Recorder};
 
 use crate::{
@@ -33,7 +33,7 @@ impl Counters {
             Event::ComponentCreated(_) => self.created.increment(1),
             Event::ComponentUpdated(_) => self.updated.increment(1),
             Event::ComponentDeleted(_) => self.deleted.increment(1),
-            Event::TokenCreated(_) | Event::TokenRevoked(_) | Event::Unknown(_) => {}
+            _ => {}
         }
     }
 }
@@ -207,7 +207,7 @@ impl SubscriberFigures {
     }
 
     fn read(&self, stats: &SubscriberStats, head: u64, handled: u64) {
-        self.lag.set(float(head.saturating_sub(stats.position().0)));
+        self.lag.set(float(stats.lag(Seq(head))));
         self.handled.absolute(handled);
         self.given_up.absolute(stats.failed());
         self.retries.absolute(stats.retried());

@@ -1,7 +1,8 @@
 //! The task that owns the counters and answers the scrapes.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use inventory_core::{Bus, Origin, Seq};
 use metrics::Recorder;
 use tokio::{
@@ -177,9 +178,12 @@ impl<S: Source> Owner<S> {
     /// contains, and the gauge is set to it. Where either takes too long the gauge is NaN: neither a number
     /// from before nor one that the counters disagree with is the number of components now.
     async fn settle(&mut self, deadline: Instant) {
-        let snapshot = match timeout_at(deadline, self.source.snapshot()).await {
-            Ok(Ok(snapshot)) => snapshot,
-            Ok(Err(error)) => return self.unknown(&*error),
+        // A defect of the source must not end the task that owns the counters.
+        let snapshot = AssertUnwindSafe(self.source.snapshot()).catch_unwind();
+        let snapshot = match timeout_at(deadline, snapshot).await {
+            Ok(Ok(Ok(snapshot))) => snapshot,
+            Ok(Ok(Err(error))) => return self.unknown(&*error),
+            Ok(Err(_panic)) => return self.unknown(&*SourceError::from("a panic in the source")),
             Err(elapsed) => return self.unknown(&elapsed),
         };
         match timeout_at(deadline, self.follower.reach(snapshot.own.min(snapshot.head))).await {

@@ -3,10 +3,16 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use inventory_api::TrustedProxies;
+use inventory_core::{Role, Scope, UserName};
+use inventory_csv::Mapping;
 use tracing_subscriber::EnvFilter;
 
-use crate::{import::Mapping, secret::Text};
+use crate::secret::Text;
 
 /// The inventory service: components over HTTP, an event for every change, and metrics that equal the database.
 ///
@@ -32,6 +38,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Write all components as CSV or JSON lines.
     Export(Export),
+    /// Add, change and list the users who can sign in to the web admin.
+    #[command(subcommand)]
+    User(User),
     /// Make, list and revoke API tokens.
     #[command(subcommand)]
     Token(Token),
@@ -62,7 +71,7 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) database_url_file: Option<PathBuf>,
-    /// Whether `serve`, `import` and `token create` bring the schema up to date. Otherwise, and for all other
+    /// Whether `serve`, `import`, `user add` and `token create` bring the schema up to date. Otherwise, and for all other
     /// commands, an outdated schema is an error.
     #[arg(
         long,
@@ -114,6 +123,22 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) listen: SocketAddr,
+    /// The IP networks of the reverse proxies in front of this service, such as `10.0.0.0/8,192.0.2.7`. What they
+    /// say of their clients in `Forwarded`, `X-Forwarded-For` and `X-Forwarded-Proto` is believed, and nobody
+    /// else.
+    #[arg(long, value_name = "NETWORKS", env = "INVENTORY_TRUSTED_PROXIES", help_heading = "Serving")]
+    pub(crate) trusted_proxies: Option<TrustedProxies>,
+    /// How many requests a second are answered to one API token, and to one address without a good token; twice
+    /// as many may come at once. 0 is no limit. Health checks and metrics are never limited, and wrong tokens
+    /// always are: 60 different ones from an address, then one a second.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "INVENTORY_RATE_LIMIT",
+        default_value = "10000",
+        help_heading = "Serving"
+    )]
+    pub(crate) rate_limit: u32,
     /// The secret of an API token named `bootstrap`, which is made at start: at least 16 characters.
     #[arg(
         long,
@@ -132,6 +157,33 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) bootstrap_token_file: Option<PathBuf>,
+    /// The password of the user `admin`, who is added at the start if there is no user: at least 12 characters.
+    /// Without it a random one is made and printed.
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "INVENTORY_ADMIN_PASSWORD",
+        hide_env_values = true,
+        help_heading = "Serving"
+    )]
+    pub(crate) admin_password: Option<Text>,
+    /// A file that holds the password of the user `admin`.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "INVENTORY_ADMIN_PASSWORD_FILE",
+        conflicts_with = "admin_password",
+        help_heading = "Serving"
+    )]
+    pub(crate) admin_password_file: Option<PathBuf>,
+    /// A file with a TLS certificate as PEM, and behind it those that vouch for it. With it and the key, every
+    /// address is served by HTTPS. When the files change, which is looked for every 5 seconds and at SIGHUP, new
+    /// connections get the new certificate.
+    #[arg(long, value_name = "FILE", env = "INVENTORY_TLS_CERT", help_heading = "Serving")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A file with the private key of the TLS certificate, as PEM.
+    #[arg(long, value_name = "FILE", env = "INVENTORY_TLS_KEY", help_heading = "Serving")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// How long a stop waits for requests and writes to finish.
     #[arg(
         long,
@@ -142,7 +194,8 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     shutdown_timeout_seconds: u64,
-    /// The bearer token that `/metrics/` asks for on the main address: at least 16 characters.
+    /// The token that `/metrics/` asks for: at least 16 characters. A scraper sends it as a bearer token, or as the
+    /// password of the user `metrics`.
     #[arg(
         long,
         value_name = "SECRET",
@@ -151,7 +204,7 @@ pub(crate) struct Serve {
         help_heading = "Metrics"
     )]
     pub(crate) metrics_token: Option<Text>,
-    /// A file that holds the bearer token that `/metrics/` asks for.
+    /// A file that holds the token that `/metrics/` asks for.
     #[arg(
         long,
         value_name = "FILE",
@@ -160,7 +213,8 @@ pub(crate) struct Serve {
         help_heading = "Metrics"
     )]
     pub(crate) metrics_token_file: Option<PathBuf>,
-    /// An address of its own for `/metrics/`, open to everyone who can connect to it.
+    /// An address of its own for `/metrics/`, open to everyone who can connect to it unless there is a metrics
+    /// token.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -170,7 +224,7 @@ pub(crate) struct Serve {
     )]
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// Whether everyone who can connect to the main address may read `/metrics/` there. On a loopback address
-    /// they may anyway, unless there is a metrics token.
+    /// they may anyway, unless there is a metrics token or a trusted proxy.
     #[arg(
         long,
         value_name = "BOOL",
@@ -286,6 +340,15 @@ pub(crate) enum Token {
         /// What the token is called.
         #[arg(value_parser = token_name)]
         name: String,
+        /// What it opens; may be given several times.
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = scope(), default_value = "write")]
+        scopes: Vec<Scope>,
+        /// Whose token it is: it can do nothing that this user may not. Without a user it is the operator's.
+        #[arg(long, value_name = "NAME", value_parser = user_name)]
+        user: Option<UserName>,
+        /// After how many days it ceases to be good.
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=MAX_EXPIRY_DAYS))]
+        expires_in_days: Option<u16>,
     },
     /// List all tokens, also revoked ones.
     List,
@@ -295,6 +358,69 @@ pub(crate) enum Token {
         name: String,
     },
 }
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add a user.
+    Add {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+        /// What the user may do.
+        #[arg(long, value_name = "ROLE", value_parser = role())]
+        role: Role,
+        #[command(flatten)]
+        password: NewPassword,
+    },
+    /// Give a user another password, which ends the user's sessions.
+    Passwd {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+        #[command(flatten)]
+        password: NewPassword,
+    },
+    /// Give a user another role.
+    Role {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+        /// What the user may do.
+        #[arg(value_parser = role())]
+        role: Role,
+    },
+    /// Keep a user out: end the user's sessions, and refuse sign-ins and the user's tokens.
+    Disable {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+    },
+    /// Let a user in again who was disabled.
+    Enable {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+    },
+    /// Remove a user, with the user's sessions and tokens.
+    Remove {
+        /// What the user signs in with.
+        #[arg(value_parser = user_name)]
+        name: UserName,
+    },
+    /// List all users.
+    List,
+}
+
+/// Where a new password comes from: the terminal, where it is typed twice, or the first line of what is piped in.
+#[derive(Debug, Args)]
+pub(crate) struct NewPassword {
+    /// Make a random password and print it, instead of asking for one.
+    #[arg(long)]
+    pub(crate) generate: bool,
+}
+
+/// How far ahead a token can expire.
+const MAX_EXPIRY_DAYS: i64 = 3650;
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -322,6 +448,18 @@ fn delimiter(text: &str) -> Result<u8, String> {
         _ if text == "\\t" => Ok(b'\t'),
         _ => Err("must be one ASCII character, or \\t".to_owned()),
     }
+}
+
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|text| text.parse())
+}
+
+fn scope() -> impl TypedValueParser<Value = Scope> {
+    PossibleValuesParser::new(Scope::ALL.map(Scope::as_str)).try_map(|text| text.parse())
+}
+
+fn user_name(text: &str) -> Result<UserName, String> {
+    text.parse().map_err(|error: inventory_core::ValueError| error.to_string())
 }
 
 fn token_name(text: &str) -> Result<String, String> {

@@ -1,15 +1,14 @@
 //! `inventory export`: all components, in the order of their ids, which is that of their creation.
 
 use std::{
-    borrow::Cow,
     fs::Permissions,
     io::{self, BufWriter, Write, stdout},
     os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
-use anyhow::{Context as _, bail};
-use inventory_core::{Barcode, Component, Currency, DatasheetUrl, Field, Manufacturer, Mpn, Sku, Tag, Tags};
+use anyhow::Context as _;
+use inventory_csv::Sheet;
 
 use crate::{
     config::{Common, Export, Format},
@@ -49,96 +48,17 @@ async fn to_file(target: &Target, options: &Export, path: &Path) -> anyhow::Resu
 async fn export<W: Write>(target: &Target, options: &Export, out: W) -> anyhow::Result<W> {
     // Nothing is written before it is known that there is an answer.
     let (mut components, mut cursor) = target.page(None).await?;
-    let mut sheet = Sheet::begin(options, out)?;
+    let mut sheet = match options.format {
+        Format::Csv => Sheet::csv(out, &options.list_separator)?,
+        Format::Jsonl => Sheet::json_lines(out),
+    };
     loop {
         for component in &components {
             sheet.write(component)?;
         }
         if cursor.is_none() {
-            return sheet.finish();
+            return Ok(sheet.finish()?);
         }
         (components, cursor) = target.page(cursor).await?;
     }
-}
-
-/// A file while it is written.
-enum Sheet<'a, W: Write> {
-    Csv { writer: Box<csv::Writer<W>>, list_separator: &'a str },
-    Jsonl(W),
-}
-
-impl<'a, W: Write> Sheet<'a, W> {
-    fn begin(options: &'a Export, out: W) -> anyhow::Result<Self> {
-        Ok(match options.format {
-            Format::Csv => {
-                let mut writer = Box::new(csv::Writer::from_writer(out));
-                writer.write_record(["id"].into_iter().chain(Field::ALL.map(Field::as_str)))?;
-                Self::Csv { writer, list_separator: &options.list_separator }
-            }
-            Format::Jsonl => Self::Jsonl(out),
-        })
-    }
-
-    fn write(&mut self, component: &Component) -> anyhow::Result<()> {
-        match self {
-            Self::Csv { writer, list_separator } => {
-                writer.write_field(component.id.to_string())?;
-                for field in Field::ALL {
-                    writer.write_field(cell(component, field, list_separator)?.as_ref())?;
-                }
-                writer.write_record(None::<&[u8]>)?;
-            }
-            Self::Jsonl(out) => {
-                serde_json::to_writer(&mut *out, component).map_err(io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> anyhow::Result<W> {
-        let mut out = match self {
-            Self::Csv { writer, list_separator: _ } => {
-                writer.into_inner().map_err(csv::IntoInnerError::into_error)?
-            }
-            Self::Jsonl(out) => out,
-        };
-        out.flush()?;
-        Ok(out)
-    }
-}
-
-/// A field as `import` reads it back. Nothing is an empty cell.
-fn cell<'a>(component: &'a Component, field: Field, list_separator: &str) -> anyhow::Result<Cow<'a, str>> {
-    fn text<T>(value: Option<&T>, as_str: fn(&T) -> &str) -> Cow<'_, str> {
-        value.map_or("", as_str).into()
-    }
-    Ok(match field {
-        Field::Sku => text(component.sku.as_ref(), Sku::as_str),
-        Field::Name => component.name.as_str().into(),
-        Field::Description => component.description.as_str().into(),
-        Field::Notes => component.notes.as_str().into(),
-        Field::Manufacturer => text(component.manufacturer.as_ref(), Manufacturer::as_str),
-        Field::Mpn => text(component.mpn.as_ref(), Mpn::as_str),
-        Field::Barcode => text(component.barcode.as_ref(), Barcode::as_str),
-        Field::Unit => component.unit.as_str().into(),
-        Field::MinQuantity => component.min_quantity.to_string().into(),
-        Field::UnitCost => component.unit_cost.map(|cost| cost.to_string()).unwrap_or_default().into(),
-        Field::Currency => text(component.currency.as_ref(), Currency::as_str),
-        Field::DatasheetUrl => text(component.datasheet_url.as_ref(), DatasheetUrl::as_str),
-        Field::Tags => joined(&component.tags, list_separator)?.into(),
-        Field::CustomFields if component.custom_fields.0.is_empty() => "".into(),
-        Field::CustomFields => serde_json::to_string(&component.custom_fields)?.into(),
-        Field::Status => component.status.as_str().into(),
-    })
-}
-
-fn joined(tags: &Tags, list_separator: &str) -> anyhow::Result<String> {
-    let tags: Vec<_> = tags.0.iter().map(Tag::as_str).collect();
-    if let Some(tag) = tags.iter().find(|tag| tag.contains(list_separator)) {
-        bail!(
-            "the tag {tag:?} holds the separator {list_separator:?}, so it could not be told from two tags"
-        );
-    }
-    Ok(tags.join(list_separator))
 }

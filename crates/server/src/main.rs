@@ -13,8 +13,11 @@ mod migrate;
 mod remote;
 mod secret;
 mod serve;
+mod table;
 mod target;
+mod tls;
 mod token;
+mod user;
 mod welcome;
 
 use std::{
@@ -23,6 +26,7 @@ use std::{
 };
 
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, parser::ValueSource};
+use inventory_csv::SheetError;
 
 use config::{Cli, Command};
 
@@ -126,6 +130,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Migrate => migrate::run(&common).await,
             Command::Import(options) => import::run(&common, options).await,
             Command::Export(options) => export::run(&common, options).await,
+            Command::User(command) => user::run(&common, command).await,
             Command::Token(command) => token::run(&common, command).await,
             Command::Check(options) => check::run(&common, &options).await,
         }
@@ -134,12 +139,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        // The CSV writer keeps its cause to itself.
-        let csv = cause.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
-            csv::ErrorKind::Io(error) => Some(error),
+        // An error that shows another as its own is not among the causes, and neither is what it shows.
+        let sheet = cause.downcast_ref::<SheetError>().and_then(|error| match error {
+            SheetError::Io(error) => Some(error),
             _ => None,
         });
-        let io = cause.downcast_ref::<io::Error>().or(csv);
+        let io = cause.downcast_ref::<io::Error>().or(sheet);
         io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
 }

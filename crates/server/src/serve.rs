@@ -1,11 +1,12 @@
 //! `inventory serve`: what is started in which order, and what is stopped in which.
 
-use std::{future::pending, net::SocketAddr, path::Path, process, time::Duration};
+use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, process, time::Duration};
 
 use anyhow::Context as _;
-use inventory_api::{App, MetricsAccess, Options};
+use inventory_admin::Admin;
+use inventory_api::{App, MetricsAccess, Options, TrustedProxies};
 use inventory_core::Actor;
-use inventory_store::Store;
+use inventory_store::{Password, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -18,7 +19,9 @@ use crate::{
     Misconfigured, Reported,
     config::{Common, Serve},
     database::{self, Purpose},
-    listen, secret, welcome,
+    listen, secret,
+    tls::{self, Tls},
+    welcome::{self, FirstSecrets},
 };
 
 /// The name of the token that `INVENTORY_BOOTSTRAP_TOKEN` ensures.
@@ -30,7 +33,11 @@ struct Settings {
     metrics_listen: Option<SocketAddr>,
     metrics_access: MetricsAccess,
     bootstrap_token: Option<secret::Text>,
+    admin_password: Option<Password>,
     shutdown_timeout: Duration,
+    trusted_proxies: TrustedProxies,
+    rate_limit: Option<NonZeroU32>,
+    tls: Option<tls::Files>,
 }
 
 /// Serves until a signal says to stop.
@@ -38,6 +45,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
     let settings = Settings::read(&options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
+    let tls = settings.tls.clone().map(Tls::open).transpose()?;
     let listener = listen::bind(settings.listen, "INVENTORY_LISTEN").await?;
     let metrics_listener = match settings.metrics_listen {
         Some(address) => Some(listen::bind(address, "INVENTORY_METRICS_LISTEN").await?),
@@ -48,7 +56,11 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
         () = signals.next() => return Ok(()),
     };
     let (store, app) = started;
-    serve(app, store, listener, metrics_listener, settings.shutdown_timeout, signals).await
+    let tls = tls.map(|(tls, renewal)| {
+        tokio::spawn(renewal.run());
+        tls
+    });
+    serve(app, store, listener, metrics_listener, tls, settings.shutdown_timeout, signals).await
 }
 
 /// Opens the database, makes the tokens that must be there, and says where the service serves.
@@ -59,7 +71,7 @@ async fn start(
     metrics_listener: Option<&TcpListener>,
 ) -> anyhow::Result<(Store, App)> {
     let store = database::open(common, Purpose::Fill).await?;
-    let first_token = match &settings.bootstrap_token {
+    let token = match &settings.bootstrap_token {
         Some(token) => {
             store
                 .ensure_token(BOOTSTRAP_TOKEN, token.as_str(), Actor::system())
@@ -69,12 +81,23 @@ async fn start(
         }
         None => welcome::first_token(&store).await?,
     };
-    let options = Options { metrics_access: settings.metrics_access.clone(), ..Options::default() };
+    let password = welcome::first_user(&store, settings.admin_password.clone()).await?;
+    let first = FirstSecrets { password, token };
+    let options = Options {
+        metrics_access: settings.metrics_access.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        rate_limit: settings.rate_limit,
+        ..Options::default()
+    };
     let app = App::start(store.clone(), options).await?;
     let metrics_address = metrics_listener.map(TcpListener::local_addr).transpose()?;
-    let printed = welcome::print(listener.local_addr()?, metrics_address, first_token.as_deref());
-    if first_token.is_some() {
-        printed.context("cannot print the first API token; make another by `inventory token create NAME`")?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let printed = welcome::print(scheme, listener.local_addr()?, metrics_address, &first);
+    if first.any() {
+        printed.context(
+            "cannot print the first password and API token; make others by `inventory user passwd admin` and \
+             `inventory token create NAME`",
+        )?;
     }
     Ok((store, app))
 }
@@ -86,20 +109,22 @@ async fn serve(
     store: Store,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
+    tls: Option<Tls>,
     shutdown_timeout: Duration,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "serving");
     let stop = CancellationToken::new();
     let mut listeners = JoinSet::new();
-    listeners.spawn(listen::serve(listener, app.router(), stop.clone()));
+    let admin = Admin::new(store.clone());
     if let Some(listener) = metrics_listener {
-        listeners.spawn(listen::serve(listener, app.metrics_router(), stop.clone()));
+        listeners.spawn(listen::serve(listener, app.metrics_router(), tls.clone(), stop.clone()));
     }
+    listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
     signals.next().await;
     let deadline = Instant::now() + shutdown_timeout;
     tokio::select! {
-        outcome = shut_down(&app, store, listeners, stop, deadline) => outcome,
+        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => outcome,
         () = signals.next() => {
             tracing::warn!("a second signal: exiting at once");
             process::exit(crate::FAILURE.into())
@@ -109,6 +134,7 @@ async fn serve(
 
 async fn shut_down(
     app: &App,
+    admin: &Admin,
     store: Store,
     mut listeners: JoinSet<()>,
     stop: CancellationToken,
@@ -118,6 +144,7 @@ async fn shut_down(
     app.set_stopping();
     stop.cancel();
     app.stop_streams();
+    admin.stop_streams();
     let answered =
         timeout_at(deadline, async { while listeners.join_next().await.is_some() {} }).await.is_ok();
     if !answered {
@@ -175,9 +202,25 @@ impl Settings {
                 options.bootstrap_token.as_ref(),
                 options.bootstrap_token_file.as_deref(),
             )?,
+            admin_password: admin_password(options)?,
             shutdown_timeout: options.shutdown_timeout(),
+            trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
+            rate_limit: NonZeroU32::new(options.rate_limit),
+            tls: tls_files(options)?,
         })
     }
+}
+
+fn admin_password(options: &Serve) -> Result<Option<Password>, Misconfigured> {
+    const VARIABLE: &str = "INVENTORY_ADMIN_PASSWORD";
+    let misconfigured = |error: &dyn std::fmt::Display| Misconfigured(format!("{VARIABLE} {error}"));
+    let text = match (&options.admin_password, &options.admin_password_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(path)) => secret::read("INVENTORY_ADMIN_PASSWORD_FILE", path)
+            .map_err(|error| Misconfigured(format!("{error:#}")))?,
+        (None, None) => return Ok(None),
+    };
+    Password::new(text.as_str()).map(Some).map_err(|error| misconfigured(&error))
 }
 
 fn secret(
@@ -188,14 +231,31 @@ fn secret(
     secret::resolve(variable, given, file).map_err(|error| Misconfigured(format!("{error:#}")))
 }
 
+/// The certificate and its key, where both are given.
+fn tls_files(options: &Serve) -> Result<Option<tls::Files>, Misconfigured> {
+    let lonely = |given: &str, missing: &str| {
+        Err(Misconfigured(format!("{given} is set without {missing}, and TLS needs both")))
+    };
+    match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Ok(Some(tls::Files { certificate: certificate.clone(), key: key.clone() }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => lonely("INVENTORY_TLS_CERT", "INVENTORY_TLS_KEY"),
+        (None, Some(_)) => lonely("INVENTORY_TLS_KEY", "INVENTORY_TLS_CERT"),
+    }
+}
+
 /// Who may read `/metrics/`.
 fn metrics_access(options: &Serve, token: Option<&secret::Text>) -> Result<MetricsAccess, Misconfigured> {
+    // What is behind a proxy can be reached from where the proxy can.
+    let local = options.listen.ip().is_loopback() && options.trusted_proxies.is_none();
     match token {
         Some(_) if options.metrics_public => Err(Misconfigured(
             "INVENTORY_METRICS_PUBLIC and INVENTORY_METRICS_TOKEN contradict each other".to_owned(),
         )),
         Some(token) => Ok(MetricsAccess::token(token.as_str())),
-        None if options.metrics_public || options.listen.ip().is_loopback() => Ok(MetricsAccess::Open),
+        None if options.metrics_public || local => Ok(MetricsAccess::Open),
         None => Ok(MetricsAccess::Closed),
     }
 }

@@ -1,10 +1,11 @@
 //! Where a command works: in a database, or through a running server.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use indicatif::ProgressBar;
-use inventory_core::{Actor, Component, ComponentId, Sku};
+use inventory_core::{Actor, Component};
+use inventory_csv::Row;
 use inventory_store::{
-    Column, Filter, From, Operation, Place, Query, Reason, Refusal, Sort, Store, Write, WriteError,
+    Column, From, Operation, Place, Query, Reason, Refusal, Sort, Store, Write, WriteError,
 };
 
 use crate::{
@@ -58,20 +59,22 @@ impl Target {
         Ok(())
     }
 
-    /// The components that have one of these ids or one of these skus, each once.
-    pub(crate) async fn find(
-        &self,
-        ids: &[ComponentId],
-        skus: &[Sku],
-        progress: &ProgressBar,
-    ) -> anyhow::Result<Vec<Component>> {
-        let mut found = match self {
-            Self::Database(store) => find_stored(store, ids, skus, progress).await?,
-            Self::Server(remote) => remote.find(ids, skus, progress).await?,
-        };
-        found.sort_by_key(|component| component.id);
-        found.dedup_by_key(|component| component.id);
-        Ok(found)
+    /// The components that have the id or the sku of a row, each once.
+    pub(crate) async fn find(&self, rows: &[Row], progress: &ProgressBar) -> anyhow::Result<Vec<Component>> {
+        match self {
+            Self::Database(store) => {
+                let count = |looked_up| progress.inc(looked_up as u64);
+                Ok(inventory_csv::existing(store, rows, count).await?)
+            }
+            Self::Server(remote) => {
+                let ids: Vec<_> = rows.iter().filter_map(|row| row.id).collect();
+                let skus: Vec<_> = rows.iter().filter_map(|row| row.sku.clone()).collect();
+                let mut found = remote.find(&ids, &skus, progress).await?;
+                found.sort_by_key(|component| component.id);
+                found.dedup_by_key(|component| component.id);
+                Ok(found)
+            }
+        }
     }
 
     /// Carries out operations together.
@@ -101,7 +104,7 @@ impl Target {
                     _ => From::Start,
                 };
                 let sort = Sort { column: Column::Id, descending: false };
-                let query = Query { filters: Vec::new(), sort, from, limit: PAGE };
+                let query = Query { filters: Vec::new(), search: None, sort, from, limit: PAGE };
                 let page = store.components(&query).await?;
                 Ok((page.items, page.next.map(Cursor::Place)))
             }
@@ -116,33 +119,21 @@ impl Target {
         }
     }
 
+    /// Puts what was written into the index of the search, which would otherwise be done while people search. It is
+    /// only that: where it fails, nothing is lost.
+    pub(crate) async fn index_search(&self) {
+        if let Self::Database(store) = self
+            && let Err(error) = store.index_search().await
+        {
+            tracing::warn!(%error, "what was imported could not be put into the index of the search");
+        }
+    }
+
     pub(crate) async fn close(self) {
         if let Self::Database(store) = self {
             store.close().await;
         }
     }
-}
-
-async fn find_stored(
-    store: &Store,
-    ids: &[ComponentId],
-    skus: &[Sku],
-    progress: &ProgressBar,
-) -> anyhow::Result<Vec<Component>> {
-    let mut found = Vec::new();
-    for chunk in ids.chunks(PAGE) {
-        let list: Vec<_> = chunk.iter().map(ToString::to_string).collect();
-        let filter = Filter::parse("id__in", &list.join(",")).context("ids cannot be looked up")??;
-        let sort = Sort { column: Column::Id, descending: false };
-        let query = Query { filters: vec![filter], sort, from: From::Start, limit: PAGE };
-        found.extend(store.components(&query).await?.items);
-        progress.inc(chunk.len() as u64);
-    }
-    for chunk in skus.chunks(PAGE) {
-        found.extend(store.components_by_sku(chunk).await?);
-        progress.inc(chunk.len() as u64);
-    }
-    Ok(found)
 }
 
 /// Refusals that come of what others did meanwhile; anything else is an error.
@@ -151,7 +142,7 @@ fn overtaken(refusals: Vec<Refusal>) -> anyhow::Result<Attempt> {
         Reason::NoComponent(_) | Reason::Stale(_) | Reason::SkuTaken(_) | Reason::Invalid(_) => {
             Ok((index, reason.to_string()))
         }
-        Reason::NoToken(_) | Reason::TokenNameTaken(_) => Err(anyhow::anyhow!(reason)),
+        Reason::Access(_) => Err(anyhow::anyhow!(reason)),
     });
     Ok(Attempt::Overtaken(reasons.collect::<anyhow::Result<_>>()?))
 }

@@ -1,14 +1,19 @@
 //! `inventory token`
 
-use std::io::{Write as _, stdout};
+use std::{
+    collections::HashMap,
+    io::{Write as _, stdout},
+};
 
-use inventory_core::{Actor, Token};
-use inventory_store::Store;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use anyhow::Context as _;
+use inventory_core::{Actor, Scopes, Token, UserName};
+use inventory_store::{NewToken, Store, TokenKey};
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     config::{self, Common},
     database::{self, Purpose},
+    table::table,
 };
 
 /// Makes, lists or revokes API tokens.
@@ -26,38 +31,63 @@ pub(crate) async fn run(common: &Common, command: config::Token) -> anyhow::Resu
 
 async fn carry_out(store: &Store, command: config::Token) -> anyhow::Result<()> {
     match command {
-        config::Token::Create { name } => {
-            let (token, secret) = store.create_token(&name, Actor::cli()).await?;
-            crate::say(&format!("The token {} was made. Its secret is shown only now:", token.name));
+        config::Token::Create { name, scopes, user, expires_in_days } => {
+            let owner = match &user {
+                Some(user) => Some(owner(store, user).await?),
+                None => None,
+            };
+            let now = store.clock().now();
+            let expires_at = expires_in_days.map(|days| now + Duration::days(days.into()));
+            let new = NewToken { name, owner, scopes: Scopes::of(scopes), expires_at };
+            let (token, secret) = store.create_token(new, Actor::cli()).await?;
+            crate::say(&format!(
+                "The token {} was made, for {}. Its secret is shown only now:",
+                token.name, token.scopes
+            ));
             writeln!(stdout(), "{secret}")?;
         }
-        config::Token::List => {
-            let tokens = store.tokens().await?;
-            stdout().write_all(table(&tokens)?.as_bytes())?;
-        }
+        config::Token::List => stdout().write_all(list(store).await?.as_bytes())?,
         config::Token::Revoke { name } => {
-            store.revoke_token(&name, Actor::cli()).await?;
+            store.revoke_token(TokenKey::Name(name.clone()), Actor::cli()).await?;
             crate::say(&format!("The token {name} is revoked."));
         }
     }
     Ok(())
 }
 
-/// The tokens in columns as wide as their longest names.
-fn table(tokens: &[Token]) -> anyhow::Result<String> {
-    let mut rows = vec![["NAME".to_owned(), "CREATED".to_owned(), "REVOKED".to_owned()]];
-    for Token { id: _, name, created_at, revoked_at } in tokens {
-        let revoked = revoked_at.map(seconds).transpose()?.unwrap_or_else(|| "-".to_owned());
-        rows.push([name.clone(), seconds(*created_at)?, revoked]);
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let (name_width, created_width) = (width(0), width(1));
-    let lines = rows
-        .iter()
-        .map(|[name, created, revoked]| format!("{name:name_width$}  {created:created_width$}  {revoked}\n"));
-    Ok(lines.collect())
+async fn owner(store: &Store, name: &UserName) -> anyhow::Result<inventory_core::UserId> {
+    let user = store.user_named(name).await?;
+    Ok(user.with_context(|| format!("there is no user named \"{name}\""))?.id)
 }
 
-fn seconds(at: OffsetDateTime) -> Result<String, time::error::Format> {
+async fn list(store: &Store) -> anyhow::Result<String> {
+    let users: HashMap<_, _> = store.users().await?.into_iter().map(|user| (user.id, user.name)).collect();
+    let used = store.token_uses().await?;
+    let mut rows = Vec::new();
+    for token in store.tokens().await? {
+        let Token { id, name, owner, scopes, hint, created_at, expires_at, revoked_at } = token;
+        let owner = owner.and_then(|owner| users.get(&owner)).map_or("-".to_owned(), ToString::to_string);
+        let hint = if hint.is_empty() { "-".to_owned() } else { format!("{hint}…") };
+        let last_used = used.get(&id).copied();
+        rows.push([
+            name,
+            owner,
+            scopes.to_string(),
+            hint,
+            seconds(created_at)?,
+            or_dash(expires_at)?,
+            or_dash(last_used)?,
+            or_dash(revoked_at)?,
+        ]);
+    }
+    Ok(table(["NAME", "OWNER", "SCOPES", "SECRET", "CREATED", "EXPIRES", "LAST USED", "REVOKED"], rows))
+}
+
+fn or_dash(at: Option<OffsetDateTime>) -> Result<String, time::error::Format> {
+    at.map_or(Ok("-".to_owned()), seconds)
+}
+
+/// A time to the second.
+pub(crate) fn seconds(at: OffsetDateTime) -> Result<String, time::error::Format> {
     at.truncate_to_second().format(&Rfc3339)
 }

@@ -1,4 +1,5 @@
-//! What a start prints: where it serves and, on a database without any token, the first token and how to use it.
+//! What a start prints: where it serves and, on a database without any user or token, the first of each and how to
+//! use them.
 
 use std::{
     io::{Write as _, stdout},
@@ -6,11 +7,56 @@ use std::{
 };
 
 use anyhow::Context as _;
-use inventory_core::Actor;
-use inventory_store::{Reason, Refusal, Store, WriteError};
+use inventory_core::{Actor, Role, Scope, UserName};
+use inventory_store::{AccessRefusal, NewToken, Password, Reason, Refusal, Store, WriteError};
 
 /// The name of the token that a first start makes.
 const FIRST_TOKEN: &str = "first";
+
+/// The user that a first start adds.
+const FIRST_USER: &str = "admin";
+
+/// What a first start made. It is shown this once.
+#[derive(Debug, Default)]
+pub(crate) struct FirstSecrets {
+    /// The password of the user `admin`, where nobody gave one.
+    pub(crate) password: Option<Password>,
+    /// The secret of the first API token.
+    pub(crate) token: Option<String>,
+}
+
+impl FirstSecrets {
+    /// Whether there is something that must be shown.
+    pub(crate) fn any(&self) -> bool {
+        self.password.is_some() || self.token.is_some()
+    }
+}
+
+/// Adds the first user of a database that has none, and returns the password where it was made up.
+pub(crate) async fn first_user(store: &Store, given: Option<Password>) -> anyhow::Result<Option<Password>> {
+    if !store.users().await?.is_empty() {
+        return Ok(None);
+    }
+    let made_up = given.is_none();
+    let password = match given {
+        Some(password) => password,
+        None => Password::generate()?,
+    };
+    let name = FIRST_USER.parse::<UserName>().context("the name of the first user")?;
+    match store.create_user(name, Role::Admin, password.clone(), Actor::system()).await {
+        Ok(_) => Ok(made_up.then_some(password)),
+        // Another replica that starts at this moment added the user, and prints the password.
+        Err(WriteError::Refused(refusals))
+            if matches!(
+                &refusals[..],
+                [Refusal { index: _, reason: Reason::Access(AccessRefusal::UserNameTaken(_)) }]
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error).context("cannot add the first user"),
+    }
+}
 
 /// Makes the first token of a database that has none, and returns its secret.
 pub(crate) async fn first_token(store: &Store) -> anyhow::Result<Option<String>> {
@@ -18,11 +64,14 @@ pub(crate) async fn first_token(store: &Store) -> anyhow::Result<Option<String>>
     if !store.tokens().await?.is_empty() {
         return Ok(None);
     }
-    match store.create_token(FIRST_TOKEN, Actor::system()).await {
+    match store.create_token(NewToken::new(FIRST_TOKEN, [Scope::Admin]), Actor::system()).await {
         Ok((_, secret)) => Ok(Some(secret)),
         // Another replica that starts at this moment made it, and prints it.
         Err(WriteError::Refused(refusals))
-            if matches!(&refusals[..], [Refusal { index: _, reason: Reason::TokenNameTaken(_) }]) =>
+            if matches!(
+                &refusals[..],
+                [Refusal { index: _, reason: Reason::Access(AccessRefusal::TokenNameTaken(_)) }]
+            ) =>
         {
             Ok(None)
         }
@@ -30,22 +79,39 @@ pub(crate) async fn first_token(store: &Store) -> anyhow::Result<Option<String>>
     }
 }
 
-/// Prints the first token, if there is one, and where the service serves.
+/// Prints what a first start made, and where the service serves.
 pub(crate) fn print(
+    scheme: &str,
     address: SocketAddr,
     metrics: Option<SocketAddr>,
-    first_token: Option<&str>,
+    first: &FirstSecrets,
 ) -> std::io::Result<()> {
     let mut out = stdout().lock();
-    let base = base_url(address);
-    if let Some(secret) = first_token {
+    let base = base_url(scheme, address);
+    if let Some(password) = &first.password {
+        write!(out, "{}", first_sign_in(&base, password.as_str()))?;
+    }
+    if let Some(secret) = &first.token {
         write!(out, "{}", first_steps(&base, secret))?;
     }
     if let Some(metrics) = metrics {
-        writeln!(out, "Metrics on {}/metrics/", base_url(metrics))?;
+        writeln!(out, "Metrics on {}/metrics/", base_url(scheme, metrics))?;
     }
     writeln!(out, "Serving on {base}")?;
     out.flush()
+}
+
+fn first_sign_in(base: &str, password: &str) -> String {
+    format!(
+        "\
+This database has no user yet, so one was added. The password is shown only now:
+
+  {base}/admin/
+  user      {FIRST_USER}
+  password  {password}
+
+"
+    )
 }
 
 fn first_steps(base: &str, secret: &str) -> String {
@@ -71,13 +137,13 @@ Change it and delete it, with the id of the answer in the place of ID:
 }
 
 /// A URL that works on this machine: an address that stands for all of them is none to connect to.
-fn base_url(address: SocketAddr) -> String {
+fn base_url(scheme: &str, address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 #[cfg(test)]
@@ -86,10 +152,15 @@ mod tests {
 
     #[test]
     fn the_url_is_one_that_a_client_on_this_machine_can_use() {
-        let url = |text: &str| base_url(text.parse().unwrap());
+        let url = |text: &str| base_url("http", text.parse().unwrap());
         assert_eq!(url("0.0.0.0:8000"), "http://127.0.0.1:8000");
         assert_eq!(url("[::]:8000"), "http://[::1]:8000");
         assert_eq!(url("192.0.2.7:80"), "http://192.0.2.7:80");
+    }
+
+    #[test]
+    fn the_first_sign_in_is_locked() {
+        insta::assert_snapshot!(first_sign_in("http://127.0.0.1:8000", "PASSWORD"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whether a database is as it should be.
 
+mod people;
+
 use std::collections::HashMap;
 
 use inventory_core::{Component, ComponentId, Event, EventLog, LogError, Recorded, Seq};
@@ -10,12 +12,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    count,
+    activity, count,
     database::Database,
     entity::component,
     error::ReadError,
     log::{Log, unsigned},
-    read,
+    read, search,
 };
 
 /// What a check found.
@@ -63,6 +65,8 @@ pub(crate) async fn check(database: &Database) -> Result<CheckReport, ReadError>
     let head = scalar(&snapshot, database, "SELECT seq FROM event_head").await?;
     report.head = unsigned(head);
     count_agrees(&snapshot, database, &mut report).await?;
+    activity_agrees(&snapshot, database, &mut report).await?;
+    search_agrees(&snapshot, database, &mut report).await?;
     rows_agree(&snapshot, database, &mut report).await?;
     nothing_vanished(&snapshot, database, &mut report).await?;
     let last = scalar(&snapshot, database, "SELECT coalesce(max(seq), 0) FROM event_log").await?;
@@ -71,6 +75,7 @@ pub(crate) async fn check(database: &Database) -> Result<CheckReport, ReadError>
     }
     snapshot.rollback().await?;
     log_is_sound(database, &mut report).await?;
+    people::agree(database, &mut report).await?;
     Ok(report)
 }
 
@@ -99,6 +104,39 @@ async fn count_agrees(
     if kept != counted {
         report.violation(format!(
             "the kept count is {kept}, but there are {counted} components: `inventory check --repair-count` mends it"
+        ));
+    }
+    Ok(())
+}
+
+/// The log has as many creations and deletions of each day as are kept.
+async fn activity_agrees(
+    snapshot: &DatabaseTransaction,
+    database: &Database,
+    report: &mut CheckReport,
+) -> Result<(), ReadError> {
+    let wrong = scalar(snapshot, database, activity::COUNT_WRONG).await?;
+    if wrong > 0 {
+        report.violation(format!("what is kept of {wrong} days is not what the event log has of them"));
+    }
+    Ok(())
+}
+
+/// SQLite's index of the search has each row as it is, but for those that wait for it. A database that was
+/// dumped and read back may have other rowids.
+async fn search_agrees(
+    snapshot: &DatabaseTransaction,
+    database: &Database,
+    report: &mut CheckReport,
+) -> Result<(), ReadError> {
+    if database.backend() != DbBackend::Sqlite {
+        return Ok(());
+    }
+    let wrong = scalar(snapshot, database, search::COUNT_WRONG).await?;
+    if wrong > 0 {
+        report.violation(format!(
+            "the search does not know {wrong} components as they are: `{}` in a database shell mends it",
+            search::INDEX_ALL
         ));
     }
     Ok(())
@@ -247,7 +285,7 @@ fn versions_follow(event: &Recorded, versions: &mut HashMap<ComponentId, u64>, r
             (updated.after.id, Some(updated.before.version), Some(updated.after.version))
         }
         Event::ComponentDeleted(deleted) => (deleted.component.id, Some(deleted.component.version), None),
-        Event::TokenCreated(_) | Event::TokenRevoked(_) | Event::Unknown(_) => return,
+        _ => return,
     };
     // A row that was inserted or changed past the service is named elsewhere; its later events are followed
     // from where they begin.

@@ -1,11 +1,17 @@
 //! The only way to rows: the write path, the event log and the reads, on SQLite and PostgreSQL.
 
+mod access;
+mod activity;
 mod check;
+mod condition;
 mod count;
 mod database;
+mod dates;
 mod entity;
 mod error;
+mod facets;
 mod fault;
+mod history;
 mod idempotency;
 mod insert;
 mod listing;
@@ -16,15 +22,28 @@ mod prepare;
 mod query;
 mod read;
 mod reader;
+mod search;
+mod staging;
 mod store;
 mod tailer;
-mod tokens;
 mod transaction;
 mod write;
 mod writer;
 
+pub use access::{
+    AccessDone, AccessRefusal, Authenticated, NewPassword, NewToken, Password, PasswordError, Session,
+    Sessions, SignIn, SignInError, SignedIn, TokenKey,
+};
+pub use activity::Activity;
 pub use check::CheckReport;
+pub use dates::{DateCount, Period};
 pub use error::{OpenError, ReadError};
+pub use facets::{Facet, Facets};
+pub use history::EventPage;
 pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort};
+pub use search::{Search, SearchError};
+pub use staging::{RowKind, StageError, Staged, StagedRow};
 pub use store::{Config, CountAudit, Snapshot, Stats, Store};
-pub use write::{Done, Expected, Idempotency, Operation, Reason, Refusal, Write, WriteError, Written};
+pub use write::{
+    Access, Done, Expected, Idempotency, Operation, Progress, Reason, Refusal, Write, WriteError, Written,
+};

@@ -4,6 +4,7 @@
 //! far into the list it is, and rows that come and go elsewhere do not move it. Rows that themselves move in the
 //! order are in [`moved`].
 
+mod found;
 mod moved;
 
 use inventory_core::{Component, Seq};
@@ -13,46 +14,15 @@ use serde::Deserialize;
 use self::moved::{MAX_WALK_EVENTS, Moved, can_move};
 
 use crate::{
+    condition::{Sql, conditions, key_expression},
     count,
     database::Database,
     entity::component::{self, json_row},
     error::ReadError,
-    query::{Column, Filter, From, Key, Kind, Operand, Operator, Page, Place, Query},
+    query::{Column, From, Key, Page, Place, Query},
     read,
     reader::Bind,
 };
-
-/// An SQL text and what its `$1`, `$2`, … stand for.
-struct Sql {
-    text: String,
-    binds: Vec<Bind>,
-    backend: DbBackend,
-}
-
-impl Sql {
-    fn new(backend: DbBackend, text: String) -> Self {
-        Self { text, binds: Vec::new(), backend }
-    }
-
-    fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    fn bind(&mut self, bind: Bind) {
-        self.binds.push(bind);
-        self.text.push('$');
-        self.text.push_str(&self.binds.len().to_string());
-    }
-
-    fn bind_all(&mut self, binds: impl IntoIterator<Item = Bind>) {
-        for (index, bind) in binds.into_iter().enumerate() {
-            if index > 0 {
-                self.push(", ");
-            }
-            self.bind(bind);
-        }
-    }
-}
 
 /// What the statement of a page answers.
 #[derive(Deserialize)]
@@ -65,11 +35,20 @@ struct Answer {
     moved: Vec<Moved>,
 }
 
+/// How far the components that meet the conditions are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// All of them, but for a search.
+    All,
+    /// At most [`Query::MAX_FOUND`], but where there are no conditions.
+    SoFar,
+}
+
 /// The page that a query asks for.
-pub(crate) async fn page(database: &Database, query: &Query) -> Result<Page, ReadError> {
+pub(crate) async fn page(database: &Database, query: &Query, counting: Counting) -> Result<Page, ReadError> {
     let column = query.sort.column;
-    let backwards = matches!(query.from, From::Before(_));
-    let Sql { text, binds, .. } = select(database.backend(), query, backwards);
+    let backwards = query.from.is_backwards();
+    let Sql { text, binds, .. } = select(database.backend(), query, counting);
     let answer = database.hot.read(text, binds).await?;
     let (answer, total) = answer.ok_or_else(|| ReadError::Corrupt("a list has no answer".to_owned()))?;
     let Answer { head, rows, moved } =
@@ -87,13 +66,14 @@ pub(crate) async fn page(database: &Database, query: &Query) -> Result<Page, Rea
         places.push((place(column, &item, since), Some(item)));
     }
     let descending = query.sort.descending != backwards;
-    if !moved.is_empty() {
-        for moved in moved {
-            let place = moved.place(column, since)?;
-            if from.is_none_or(|from| place.is_beyond(from, descending)) {
-                places.push((place, None));
-            }
+    let disordered = !moved.is_empty() || found::applies(query);
+    for moved in moved {
+        let place = moved.place(column, since)?;
+        if from.is_none_or(|from| place.is_beyond(from, descending)) {
+            places.push((place, None));
         }
+    }
+    if disordered {
         places.sort_by(|(one, _), (other, _)| one.order(other, descending));
     }
     // One row more than asked for tells whether there is a further page.
@@ -133,64 +113,81 @@ async fn items(
     Ok(items)
 }
 
-fn select(backend: DbBackend, query: &Query, backwards: bool) -> Sql {
-    let Query { filters, sort, from, limit } = query;
+/// The place from where a page of a list goes on in which components can move. On the first page nothing has
+/// moved yet.
+fn walked(query: &Query) -> Option<&Place> {
+    query.from.place().filter(|_| can_move(query.sort.column))
+}
+
+fn select(backend: DbBackend, query: &Query, counting: Counting) -> Sql {
     let mut sql = Sql::new(backend, String::new());
-    // On the first page nothing has moved yet.
-    let walked = from.place().filter(|_| can_move(sort.column));
+    let walked = walked(query);
     if let Some(place) = walked {
-        moved::begin(&mut sql, sort.column, place.since);
+        sql.push("WITH ");
+        moved::table(&mut sql, query.sort.column, place.since);
     }
-    sql.push("SELECT '{\"head\":' || (SELECT seq FROM event_head) || ',\"moved\":' || ");
+    if found::applies(query) {
+        sql.push(if walked.is_some() { ", " } else { "WITH " });
+        found::table(&mut sql, query);
+    }
+    sql.push(" SELECT '{\"head\":' || (SELECT seq FROM event_head) || ',\"moved\":' || ");
     match walked {
-        Some(_) => moved::select(&mut sql, filters),
+        Some(_) => moved::select(&mut sql, query),
         None => sql.push("'[]'"),
     }
     // All rows in one text: the driver then hands over one value instead of a thousand.
     let join = if backend == DbBackend::Sqlite { "group_concat" } else { "string_agg" };
     sql.push(&format!(" || ',\"rows\":[' || coalesce({join}(item, ','), '') || ']}}', "));
-    total(&mut sql, query);
-    sql.push(&format!(" FROM (SELECT {} AS item FROM component WHERE ", json_row(backend)));
-    conditions(&mut sql, filters);
-    let descending = sort.descending != backwards;
-    if let Some(place) = from.place() {
-        sql.push(" AND ");
-        after(&mut sql, sort.column, place, descending);
+    if found::applies(query) {
+        found::total(&mut sql, query, counting);
+    } else {
+        sql.push(count::kept(backend));
     }
-    if walked.is_some() {
-        sql.push(" AND id NOT IN (SELECT moved_id FROM moved)");
+    sql.push(" FROM (");
+    if found::applies(query) {
+        found::rows(&mut sql, query);
+    } else {
+        begin_rows(&mut sql);
+        conditions(&mut sql, query);
+        end_rows(&mut sql, query, &key_expression(query.sort.column), "id");
     }
-    let direction = if descending { "DESC" } else { "ASC" };
-    let key = key_expression(sort.column);
-    sql.push(&match sort.column {
-        Column::Id => format!(" ORDER BY id {direction} LIMIT "),
-        _ => format!(" ORDER BY {key} {direction}, id {direction} LIMIT "),
-    });
-    sql.bind(Bind::Integer(i64::try_from(*limit).unwrap_or(i64::MAX - 1) + 1));
     sql.push(") AS page");
     sql
 }
 
-fn total(sql: &mut Sql, query: &Query) {
-    if query.filters.is_empty() {
-        sql.push(count::kept(sql.backend));
-    } else {
-        sql.push("(SELECT count(*) FROM component WHERE ");
-        conditions(sql, &query.filters);
-        sql.push(")");
+fn begin_rows(sql: &mut Sql) {
+    let row = json_row(sql.backend);
+    sql.push(&format!("SELECT {row} AS item FROM component WHERE "));
+}
+
+/// The rest of the rows of a page: those beyond its place that did not move, in its order.
+fn end_rows(sql: &mut Sql, query: &Query, key: &str, id: &str) {
+    let descending = query.sort.descending != query.from.is_backwards();
+    if let Some(place) = query.from.place() {
+        sql.push(" AND ");
+        after(sql, query.sort.column, place, descending, key, id);
     }
+    if walked(query).is_some() {
+        sql.push(&format!(" AND {id} NOT IN (SELECT moved_id FROM moved)"));
+    }
+    let direction = if descending { "DESC" } else { "ASC" };
+    sql.push(&match query.sort.column {
+        Column::Id => format!(" ORDER BY {id} {direction} LIMIT "),
+        _ => format!(" ORDER BY {key} {direction}, {id} {direction} LIMIT "),
+    });
+    sql.bind(Bind::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1));
 }
 
 /// The rows behind a place in the order of the list.
-fn after(sql: &mut Sql, column: Column, place: &Place, descending: bool) {
+fn after(sql: &mut Sql, column: Column, place: &Place, descending: bool, key: &str, id: &str) {
     let beyond = if descending { " < " } else { " > " };
     if column == Column::Id {
-        sql.push("id");
+        sql.push(id);
         sql.push(beyond);
         sql.bind(Bind::Id(place.id.0));
         return;
     }
-    sql.push(&format!("({}, id){beyond}(", key_expression(column)));
+    sql.push(&format!("({key}, {id}){beyond}("));
     match &place.key {
         Key::Integer(integer) => sql.bind(Bind::Integer(*integer)),
         Key::Text(text) => sql.bind(Bind::Text(text.clone())),
@@ -198,16 +195,6 @@ fn after(sql: &mut Sql, column: Column, place: &Place, descending: bool) {
     sql.push(", ");
     sql.bind(Bind::Id(place.id.0));
     sql.push(")");
-}
-
-/// The expression by which a column is sorted, as its index has it: absent values count as the least.
-fn key_expression(column: Column) -> String {
-    let name = column.as_str();
-    match (column.nullable(), column.kind()) {
-        (false, _) => name.to_owned(),
-        (true, Kind::Amount) => format!("coalesce({name}, -1)"),
-        (true, _) => format!("coalesce({name}, '')"),
-    }
 }
 
 fn place(column: Column, item: &Component, since: Seq) -> Place {
@@ -240,88 +227,4 @@ fn place(column: Column, item: &Component, since: Seq) -> Place {
         Column::Version => integer(item.version),
     };
     Place { key, id: item.id, since }
-}
-
-fn conditions(sql: &mut Sql, filters: &[Filter]) {
-    if filters.is_empty() {
-        sql.push("true");
-    }
-    for (index, filter) in filters.iter().enumerate() {
-        if index > 0 {
-            sql.push(" AND ");
-        }
-        condition(sql, filter);
-    }
-}
-
-fn condition(sql: &mut Sql, filter: &Filter) {
-    let Filter { column, operator, operands } = filter;
-    let name = column.as_str();
-    if column.kind() == Kind::Tags {
-        return has_tag(sql, operands);
-    }
-    match operator {
-        Operator::IsNull => {
-            let negated = if operands == &[Operand::Boolean(true)] { "" } else { "NOT " };
-            sql.push(&format!("{name} IS {negated}NULL"));
-        }
-        Operator::In => {
-            sql.push(&format!("{name} IN ("));
-            sql.bind_all(operands.iter().map(value));
-            sql.push(")");
-        }
-        Operator::Contains => {
-            // Both fold the case of ASCII letters only: SQLite always, PostgreSQL in the "C" collation.
-            let like = if sql.backend == DbBackend::Sqlite { "LIKE" } else { "ILIKE" };
-            sql.push(&format!("{name} {like} "));
-            let text = operands.iter().map(operand_text).collect::<String>();
-            sql.bind(Bind::Text(format!("%{}%", escape_like(&text))));
-            sql.push(" ESCAPE '\\'");
-        }
-        Operator::Equal | Operator::AtLeast | Operator::AtMost => {
-            let comparison = match operator {
-                Operator::AtLeast => ">=",
-                Operator::AtMost => "<=",
-                _ => "=",
-            };
-            sql.push(&format!("{name} {comparison} "));
-            sql.bind_all(operands.iter().map(value));
-        }
-    }
-}
-
-/// Tags are stored as a JSON array of texts that hold no quotes, so a quoted tag is found as a text.
-fn has_tag(sql: &mut Sql, tags: &[Operand]) {
-    let position = if sql.backend == DbBackend::Sqlite { "instr" } else { "strpos" };
-    sql.push("(");
-    for (index, tag) in tags.iter().enumerate() {
-        if index > 0 {
-            sql.push(" OR ");
-        }
-        sql.push(&format!("{position}(tags, "));
-        sql.bind(Bind::Text(format!("\"{}\"", operand_text(tag))));
-        sql.push(") > 0");
-    }
-    sql.push(")");
-}
-
-fn value(operand: &Operand) -> Bind {
-    match operand {
-        Operand::Id(id) => Bind::Id(id.0),
-        Operand::Text(text) => Bind::Text(text.clone()),
-        Operand::Integer(integer) => Bind::Integer(*integer),
-        Operand::Boolean(boolean) => Bind::Integer(i64::from(*boolean)),
-    }
-}
-
-fn operand_text(operand: &Operand) -> &str {
-    match operand {
-        Operand::Text(text) => text,
-        Operand::Id(_) | Operand::Integer(_) | Operand::Boolean(_) => "",
-    }
-}
-
-/// `%` and `_` are characters like any other to the person who searches.
-fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

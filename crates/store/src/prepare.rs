@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use inventory_core::{
-    Actor, Clock, Component, ComponentCreated, ComponentId, ComponentPatch, Event, Invalid, Token,
+    Actor, Clock, Component, ComponentCreated, ComponentId, ComponentPatch, Event, Invalid,
 };
 use time::OffsetDateTime;
 
-use crate::write::{Expected, Idempotency, Operation, Write};
+use crate::{
+    access::AccessOperation,
+    write::{Access, Expected, Idempotency, Operation, Progress, Write},
+};
 
 /// A write whose new components are made.
 #[derive(Debug)]
@@ -15,6 +18,7 @@ pub(crate) struct Prepared {
     pub(crate) steps: Vec<Step>,
     pub(crate) author: Author,
     pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) progress: Progress,
 }
 
 /// Who makes a change, in which request, and when.
@@ -42,23 +46,17 @@ pub(crate) enum Step {
         id: ComponentId,
         expected: Expected,
     },
-    CreateToken {
-        token: Arc<Token>,
-        hash: [u8; 32],
-    },
-    RevokeToken {
-        name: String,
-    },
+    Access(Box<AccessOperation>),
     /// An operation that cannot be carried out, whatever the rows are.
     Invalid(Invalid),
 }
 
 impl Prepared {
     pub(crate) fn new(write: Write, clock: &Clock) -> Self {
-        let Write { operations, actor, trace, idempotency } = write;
+        let Write { operations, actor, trace, idempotency, progress } = write;
         let author = Author { actor, trace, at: clock.now() };
         let steps = operations.into_iter().map(|operation| Step::new(operation, &author)).collect();
-        Self { steps, author, idempotency }
+        Self { steps, author, idempotency, progress }
     }
 }
 
@@ -78,8 +76,7 @@ impl Step {
             }
             Operation::Update { id, expected, patch } => Self::Update { id, expected, patch },
             Operation::Delete { id, expected } => Self::Delete { id, expected },
-            Operation::CreateToken { token, hash } => Self::CreateToken { token: Arc::new(token), hash },
-            Operation::RevokeToken { name } => Self::RevokeToken { name },
+            Operation::Access(Access(operation)) => Self::Access(Box::new(operation)),
         }
     }
 
@@ -87,15 +84,18 @@ impl Step {
     pub(crate) fn row(&self) -> Option<ComponentId> {
         match self {
             Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
-            Self::Create { .. } | Self::CreateToken { .. } | Self::RevokeToken { .. } | Self::Invalid(_) => {
-                None
-            }
+            Self::Create { .. } | Self::Access(_) | Self::Invalid(_) => None,
         }
     }
 
-    /// Whether a unique index can refuse it with an error, which on PostgreSQL spoils the transaction up to
-    /// the last savepoint. An insert says what to do on a conflict and so never fails.
-    pub(crate) fn can_conflict(&self) -> bool {
-        matches!(self, Self::Update { patch, .. } if matches!(patch.sku, Some(Some(_))))
+    /// Whether it may have to be undone alone, and so needs a savepoint. A unique index can refuse another sku
+    /// with an error, which on PostgreSQL spoils the transaction up to the last savepoint; an insert says what to
+    /// do on a conflict and so never fails. A change of who may come in is several statements.
+    pub(crate) fn stands_alone(&self) -> bool {
+        match self {
+            Self::Update { patch, .. } => matches!(patch.sku, Some(Some(_))),
+            Self::Access(_) => true,
+            Self::Create { .. } | Self::Delete { .. } | Self::Invalid(_) => false,
+        }
     }
 }

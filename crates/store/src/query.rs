@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use inventory_core::{Amount, Component, ComponentId, Seq};
 
+use crate::search::Search;
+
 /// A column by which components can be filtered, and most also sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the field of Component of the same name")]
@@ -145,6 +147,11 @@ pub enum From {
 }
 
 impl From {
+    /// Whether the page lies before its place.
+    pub(crate) fn is_backwards(&self) -> bool {
+        matches!(self, Self::Before(_))
+    }
+
     /// The place, but on the first page.
     pub(crate) fn place(&self) -> Option<&Place> {
         match self {
@@ -159,12 +166,19 @@ impl From {
 pub struct Query {
     /// The conditions.
     pub filters: Vec<Filter>,
+    /// The words to look for.
+    pub search: Option<Search>,
     /// The order.
     pub sort: Sort,
     /// From where.
     pub from: From,
     /// How many components at most.
     pub limit: usize,
+}
+
+impl Query {
+    /// How many components a search counts. More are not worth the time that it takes to count them.
+    pub const MAX_FOUND: u64 = 10_000;
 }
 
 /// A page of components.
@@ -176,7 +190,8 @@ pub struct Page {
     pub next: Option<Place>,
     /// The place before which the previous page ends; `None` on the first.
     pub previous: Option<Place>,
-    /// How many components meet the conditions on all pages together.
+    /// How many components meet the conditions on all pages together. With a search at most
+    /// [`Query::MAX_FOUND`], which then stands for as many or more.
     pub total: u64,
 }
 
@@ -253,7 +268,8 @@ impl Column {
         }
     }
 
-    /// Whether components can be sorted by it: the short ones, which have an index.
+    /// Whether components can be sorted by it: the short ones. Each has an index but the status, whose two values
+    /// would be worth little and cost every write.
     pub fn sortable(self) -> bool {
         matches!(
             self,
@@ -267,6 +283,20 @@ impl Column {
                 | Self::Status
                 | Self::CreatedAt
                 | Self::UpdatedAt
+        )
+    }
+
+    /// Whether components can be counted by its values: those that many components share.
+    pub fn countable(self) -> bool {
+        matches!(
+            self,
+            Self::Manufacturer
+                | Self::Unit
+                | Self::Currency
+                | Self::Tags
+                | Self::Status
+                | Self::CreatedBy
+                | Self::UpdatedBy
         )
     }
 
@@ -337,8 +367,9 @@ impl Operator {
 }
 
 impl Filter {
-    /// How many values [`Operator::In`] takes.
-    pub const MAX_OPERANDS: usize = 500;
+    /// How many values [`Operator::In`] takes. More would be too deep an expression for SQLite, and too long a
+    /// URL for most clients.
+    pub const MAX_OPERANDS: usize = 200;
 
     /// Reads a query parameter such as `unit_cost__gte=0.5`. `None` where the name is not that of a filter.
     pub fn parse(name: &str, value: &str) -> Option<Result<Self, FilterError>> {
@@ -349,6 +380,11 @@ impl Filter {
         let column = Column::named(column)?;
         let operator = column.operators().into_iter().find(|operator| operator.suffix() == suffix)?;
         Some(Self::operands(column, operator, value).map(|operands| Self { column, operator, operands }))
+    }
+
+    /// The column that it is about.
+    pub fn column(&self) -> Column {
+        self.column
     }
 
     fn operands(column: Column, operator: Operator, value: &str) -> Result<Vec<Operand>, FilterError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use inventory_core::{Component, Sku};
+use inventory_core::{Component, ComponentId, Sku};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -29,6 +29,15 @@ pub(crate) async fn by_id(database: &Database, ids: Vec<Uuid>) -> Result<HashMap
         rows.extend(found.into_iter().map(|(row, id)| (id, row)));
     }
     Ok(rows)
+}
+
+/// The components that have one of these ids.
+pub(crate) async fn components(
+    database: &Database,
+    ids: &[ComponentId],
+) -> Result<Vec<Component>, ReadError> {
+    let rows = by_id(database, ids.iter().map(|id| id.0).collect()).await?;
+    rows.values().map(|row| component(row)).collect()
 }
 
 /// The components that have one of these skus.

@@ -12,7 +12,7 @@ use std::sync::{
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, sqlx};
 use sqlx::{
     AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Encode, IntoArguments, PgPool, Postgres, Row,
-    Sqlite, SqliteConnection, Type, query::Query,
+    Sqlite, SqliteConnection, Type, database::HasStatementCache, query::Query,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
@@ -22,6 +22,8 @@ use uuid::Uuid;
 pub(crate) enum Bind {
     Id(Uuid),
     Text(String),
+    /// A pattern to which PostgreSQL fits the plan: how to search depends on how many texts match it.
+    Pattern(String),
     Integer(i64),
 }
 
@@ -84,18 +86,20 @@ impl Reader {
 }
 
 /// A statement with its parameters.
-fn query<'q, D: Database>(sql: String, binds: Vec<Bind>) -> Query<'q, D, D::Arguments>
+fn query<'q, D: Database + HasStatementCache>(sql: String, binds: Vec<Bind>) -> Query<'q, D, D::Arguments>
 where
     D::Arguments: IntoArguments<D>,
     Uuid: Encode<'q, D> + Type<D>,
     String: Encode<'q, D> + Type<D>,
     i64: Encode<'q, D> + Type<D>,
 {
-    let mut query = sqlx::query(AssertSqlSafe(sql));
+    let fitted = binds.iter().any(|bind| matches!(bind, Bind::Pattern(_)));
+    // A statement that is kept prepared gets one plan for all values before long.
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(!fitted);
     for bind in binds {
         query = match bind {
             Bind::Id(id) => query.bind(id),
-            Bind::Text(text) => query.bind(text),
+            Bind::Text(text) | Bind::Pattern(text) => query.bind(text),
             Bind::Integer(integer) => query.bind(integer),
         };
     }

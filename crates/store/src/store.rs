@@ -8,29 +8,32 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::{Actor, Bus, Clock, Component, ComponentId, Origin, Seq, Sku, Token, TokenId, bus};
+use inventory_core::{Bus, Clock, Component, ComponentId, Origin, Seq, Sku, UserId, bus};
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{
+    access::{Passwords, TokenCache},
+    activity::{self, Activity},
     check::{self, CheckReport},
     count,
     database::Database,
+    dates::{self, DateCount, Period},
     error::{OpenError, ReadError},
-    listing,
+    facets::{self, Facets},
+    history::{self, EventPage},
+    listing::{self, Counting},
     log::{Log, open_head},
     lookup::{Lookup, lookups},
     maintenance::Maintenance,
     prepare::Prepared,
-    query::{Page, Query},
-    read,
+    query::{Column, Page, Query},
+    read, search,
     tailer::Tailer,
-    tokens::{self, TokenCache},
-    write::{Done, Operation, Reason, Write, WriteError, Written},
+    write::{Write, WriteError, Written},
     writer::{Figures, QUEUE, Request, Writer},
 };
 
@@ -135,6 +138,9 @@ struct Inner {
     epoch: String,
     clock: Clock,
     tokens: TokenCache,
+    passwords: Passwords,
+    /// Held by whoever writes down that a session was seen.
+    seeing: Arc<Semaphore>,
     requests: mpsc::Sender<Request>,
     lookup: Lookup,
     nudge: Arc<Notify>,
@@ -154,8 +160,14 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// The longest name of a token, in bytes.
-    pub const MAX_TOKEN_NAME_BYTES: usize = 64;
+    /// How many events a page of [`Store::history`] or [`Store::recent`] has at most.
+    pub const MAX_PAGE_EVENTS: usize = history::MAX_PAGE_EVENTS;
+    /// How many values [`Store::facets`] tells of at most.
+    pub const MAX_FACETS: usize = facets::MAX_FACETS;
+    /// How many components [`Store::facets_at_once`] looks at.
+    pub const MAX_COUNTED: i64 = facets::MAX_COUNTED;
+    /// How many days [`Store::activity`] tells of at most.
+    pub const MAX_ACTIVITY_DAYS: u16 = activity::MAX_DAYS;
 
     /// Opens a database, brings its schema up to date, and starts the writer and the tailer.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
@@ -174,6 +186,8 @@ impl Store {
             epoch,
             clock: config.clock,
             tokens: TokenCache::default(),
+            passwords: Passwords::default(),
+            seeing: Arc::new(Semaphore::new(1)),
             requests,
             lookup,
             nudge: Arc::default(),
@@ -194,6 +208,7 @@ impl Store {
         let tailer = Tailer {
             publisher,
             log,
+            tokens: inner.tokens.clone(),
             committed: batches,
             nudge: Arc::clone(&inner.nudge),
             poll: config.poll,
@@ -202,10 +217,10 @@ impl Store {
         let maintenance = Maintenance {
             database,
             clock: inner.clock.clone(),
+            tokens: inner.tokens.clone(),
             drift: Arc::clone(&inner.drift),
             stop: inner.stop.clone(),
         };
-        inner.bus.register(inner.tokens.clone());
         inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([
             tokio::spawn(writer.run()),
             tokio::spawn(tailer.run()),
@@ -235,6 +250,22 @@ impl Store {
         &self.inner.clock
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    pub(crate) fn tokens_cached(&self) -> &TokenCache {
+        &self.inner.tokens
+    }
+
+    pub(crate) fn seeing(&self) -> &Arc<Semaphore> {
+        &self.inner.seeing
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
     /// One component.
     pub async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
         self.inner.lookup.component(id).await
@@ -242,12 +273,90 @@ impl Store {
 
     /// A page of components.
     pub async fn components(&self, query: &Query) -> Result<Page, ReadError> {
-        listing::page(&self.inner.database, query).await
+        listing::page(&self.inner.database, query, Counting::All).await
+    }
+
+    /// The same for someone who looks at a list and waits for it: where it is narrowed by anything, its total is
+    /// counted up to [`Query::MAX_FOUND`], which then stands for as many or more.
+    pub async fn browse(&self, query: &Query) -> Result<Page, ReadError> {
+        listing::page(&self.inner.database, query, Counting::SoFar).await
+    }
+
+    /// The values of a column, which must be [`Column::countable`], among the components that meet the
+    /// conditions of a query: the most frequent ones, at most `limit` and [`Store::MAX_FACETS`].
+    pub async fn facets(&self, query: &Query, column: Column, limit: usize) -> Result<Facets, ReadError> {
+        facets::facets(&self.inner.database, query, column, limit).await
+    }
+
+    /// The values of several columns, as [`Store::facets`], in the order of the columns, read at once from at
+    /// most [`Store::MAX_COUNTED`] of the components that meet the conditions.
+    pub async fn facets_at_once(
+        &self,
+        query: &Query,
+        columns: &[Column],
+        limit: usize,
+    ) -> Result<Vec<Facets>, ReadError> {
+        facets::facets_at_once(&self.inner.database, query, columns, limit).await
+    }
+
+    /// When the components that meet the conditions of a query were created, or last changed, as the column
+    /// says: how many in each part of a period that has any, oldest first. None for a column without times.
+    pub async fn dates(
+        &self,
+        query: &Query,
+        column: Column,
+        period: Period,
+    ) -> Result<Vec<DateCount>, ReadError> {
+        dates::dates(&self.inner.database, query, column, period).await
+    }
+
+    /// The components that have one of these ids, in no particular order.
+    pub async fn components_by_id(&self, ids: &[ComponentId]) -> Result<Vec<Component>, ReadError> {
+        read::components(&self.inner.database, ids).await
     }
 
     /// The components that have one of these skus, in no particular order.
     pub async fn components_by_sku(&self, skus: &[Sku]) -> Result<Vec<Component>, ReadError> {
         read::by_sku(&self.inner.database, skus).await
+    }
+
+    /// What happened to a component, newest first, also to one that is no more: at most `limit` events and
+    /// [`Store::MAX_PAGE_EVENTS`], all before a place.
+    pub async fn history(
+        &self,
+        id: ComponentId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<EventPage, ReadError> {
+        history::of_component(&self.inner.database, id, before, limit).await
+    }
+
+    /// What happened to a user and what the user did at the door, newest first: changes, sessions, refused
+    /// attempts to sign in, and the user's tokens. A session is remembered for [`crate::Session::KEPT_FOR`].
+    pub async fn user_history(
+        &self,
+        id: UserId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<EventPage, ReadError> {
+        history::of_user(&self.inner.database, id, before, limit).await
+    }
+
+    /// The newest events of certain types, as [`Store::history`]. A page may have fewer events than there are:
+    /// each looks through a bounded part of the log, and the next page begins where it ended.
+    pub async fn recent(
+        &self,
+        types: &[&str],
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<EventPage, ReadError> {
+        history::recent(&self.inner.database, types, before, limit).await
+    }
+
+    /// How many components were created and deleted on each of the last days (UTC), oldest first, today
+    /// last: at most [`Store::MAX_ACTIVITY_DAYS`].
+    pub async fn activity(&self, days: u16) -> Result<Vec<Activity>, ReadError> {
+        activity::activity(&self.inner.database, self.inner.clock.now(), days).await
     }
 
     /// The number of components and the last event, as one moment. What other processes committed up to it
@@ -270,84 +379,6 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         self.inner.requests.send(Request { write, answer }).await.map_err(|_closed| WriteError::Busy)?;
         answered.await.unwrap_or(Err(WriteError::Unknown))
-    }
-
-    /// The token that has this secret and is not revoked.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<Arc<Token>>, ReadError> {
-        self.inner.tokens.authenticate(&self.inner.database, secret).await
-    }
-
-    /// Makes a token with a random secret, which is returned and kept nowhere.
-    pub async fn create_token(&self, name: &str, actor: Actor) -> Result<(Arc<Token>, String), WriteError> {
-        let secret = tokens::generate_secret()
-            .map_err(|error| WriteError::Unavailable(format!("no randomness: {error}")))?;
-        let token = self.token_write(vec![self.create_operation(name, &secret)], actor).await?;
-        Ok((token, secret))
-    }
-
-    /// Makes sure that there is a token of this name with this secret, replacing another of the name.
-    pub async fn ensure_token(
-        &self,
-        name: &str,
-        secret: &str,
-        actor: Actor,
-    ) -> Result<Arc<Token>, WriteError> {
-        loop {
-            let current = tokens::active(&self.inner.database, name)
-                .await
-                .map_err(|error| WriteError::Unavailable(error.to_string()))?;
-            let mut operations = vec![self.create_operation(name, secret)];
-            match current {
-                Some(current) if current.hash == tokens::hash(secret) => return Ok(Arc::new(current.into())),
-                Some(_) => operations.insert(0, Operation::RevokeToken { name: name.to_owned() }),
-                None => {}
-            }
-            let single = operations.len() == 1;
-            match self.token_write(operations, actor.clone()).await {
-                // Another process that starts at the same moment was faster: look again at what it made.
-                Err(WriteError::Refused(refusals))
-                    if single && self.someone_else_made(name, &refusals).await => {}
-                Err(WriteError::Refused(refusals))
-                    if refusals.iter().any(|refusal| matches!(refusal.reason, Reason::NoToken(_))) => {}
-                written => return written,
-            }
-        }
-    }
-
-    async fn someone_else_made(&self, name: &str, refusals: &[crate::Refusal]) -> bool {
-        refusals.iter().any(|refusal| matches!(refusal.reason, Reason::TokenNameTaken(_)))
-            && matches!(tokens::active(&self.inner.database, name).await, Ok(Some(_)))
-    }
-
-    /// Revokes the token of this name.
-    pub async fn revoke_token(&self, name: &str, actor: Actor) -> Result<Arc<Token>, WriteError> {
-        let token = self.token_write(vec![Operation::RevokeToken { name: name.to_owned() }], actor).await?;
-        // The event does the same a moment later, here and in every other process.
-        self.inner.tokens.forget(token.id);
-        Ok(token)
-    }
-
-    fn create_operation(&self, name: &str, secret: &str) -> Operation {
-        let token = Token {
-            id: TokenId(Uuid::now_v7()),
-            name: name.to_owned(),
-            created_at: self.inner.clock.now(),
-            revoked_at: None,
-        };
-        Operation::CreateToken { token, hash: tokens::hash(secret) }
-    }
-
-    async fn token_write(&self, operations: Vec<Operation>, actor: Actor) -> Result<Arc<Token>, WriteError> {
-        let written = self.write(Write::all(operations, actor)).await?;
-        match written.results.into_iter().next_back() {
-            Some(Done::TokenCreated(token) | Done::TokenRevoked(token)) => Ok(token),
-            _ => Err(WriteError::Unknown),
-        }
-    }
-
-    /// All tokens, also revoked ones, oldest first.
-    pub async fn tokens(&self) -> Result<Vec<Token>, ReadError> {
-        tokens::all(&self.inner.database).await
     }
 
     /// Whether the database answers.
@@ -389,6 +420,12 @@ impl Store {
         let audit = count::repair(&self.inner.database).await?;
         self.inner.drift.store(0, Ordering::Relaxed);
         Ok(audit)
+    }
+
+    /// Puts all that was written into the index of the search now. It is found without that, too, but one row
+    /// after the other.
+    pub async fn index_search(&self) -> Result<(), ReadError> {
+        Ok(search::index_all(&self.inner.database, &self.inner.stop).await?)
     }
 
     /// Verifies every invariant of the database.

@@ -6,13 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use inventory_core::{EventLog, LogError, Publisher, Recorded, Seq};
 use tokio::sync::{Notify, mpsc};
 
-use crate::log::Log;
+use crate::{access::TokenCache, log::Log};
 
 /// How many events one read of the log asks for.
 const PAGE: usize = 500;
@@ -23,6 +23,8 @@ const BREATH: u64 = 64;
 pub(crate) struct Tailer {
     pub(crate) publisher: Publisher,
     pub(crate) log: Log,
+    /// Hears of each event before the bus does.
+    pub(crate) tokens: TokenCache,
     /// What the writer committed: contiguous within a batch, and the batches in order.
     pub(crate) committed: mpsc::UnboundedReceiver<Vec<Recorded>>,
     /// Rung when someone wants the log to be looked at now.
@@ -40,12 +42,13 @@ impl Tailer {
         loop {
             tokio::select! {
                 biased;
+                // First, so that it comes to its turn also where this process commits without a pause.
+                _ = poll.tick() => self.catch_up().await,
                 batch = self.committed.recv() => match batch {
                     Some(batch) => self.publish(batch).await,
                     None => break,
                 },
                 () = self.nudge.notified() => self.catch_up().await,
-                _ = poll.tick() => self.catch_up().await,
             }
         }
         self.publisher.close();
@@ -65,6 +68,7 @@ impl Tailer {
 
     async fn publish_next(&mut self, event: Recorded) {
         let Seq(seq) = event.seq;
+        self.tokens.hear(&event.data);
         self.publisher.publish(event);
         if seq.is_multiple_of(BREATH) {
             tokio::task::yield_now().await;
@@ -75,6 +79,7 @@ impl Tailer {
     async fn catch_up(&mut self) {
         loop {
             let head = self.publisher.head();
+            let asked = Instant::now();
             let page = match self.log.read(head, PAGE).await {
                 Ok(page) => page,
                 Err(error) => return self.failed(head, &error),
@@ -88,6 +93,7 @@ impl Tailer {
                 self.publish_next(event).await;
             }
             if !full {
+                self.tokens.is_current_at(asked);
                 if self.halted.swap(false, Ordering::Relaxed) {
                     tracing::info!(head = %self.publisher.head(), "the event log can be followed again");
                 }

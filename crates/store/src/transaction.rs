@@ -9,20 +9,17 @@ use std::{
     sync::Arc,
 };
 
-use inventory_core::{
-    Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event, Token, TokenCreated,
-    TokenRevoked, micros,
-};
+use inventory_core::{Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
     TransactionTrait,
-    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
 use crate::{
-    entity::{component, token},
+    access,
+    entity::component,
     error::ReadError,
     fault::{Fault, fault},
     idempotency::{self, Claim},
@@ -59,7 +56,8 @@ pub(crate) enum Answer {
     KeyReused,
 }
 
-type Stepped = Result<(Done, Option<Draft>), Reason>;
+/// What a step did, with its events: one, but for a change of who may come in, which can end several sessions.
+type Stepped = Result<(Done, Vec<Draft>), Reason>;
 
 /// Carries out the writes and returns an answer for each, and the events of those that were not refused.
 pub(crate) async fn carry_out(
@@ -83,8 +81,8 @@ pub(crate) async fn carry_out(
             .collect();
         for stepped in run(transaction, &steps).await? {
             answers.push(match stepped {
-                Ok((done, draft)) => {
-                    drafts.extend(draft);
+                Ok((done, drafted)) => {
+                    drafts.extend(drafted);
                     Answer::Done(vec![done])
                 }
                 Err(reason) => Answer::Refused(vec![Refusal { index: 0, reason }]),
@@ -98,7 +96,7 @@ pub(crate) async fn carry_out(
 /// How many of the first writes have one step each, of one kind, on different rows, with nothing to undo.
 fn plain_prefix(writes: &[Prepared]) -> usize {
     let step = |write: &'_ Prepared| match (&*write.steps, &write.idempotency) {
-        ([step], None) => !step.can_conflict(),
+        ([step], None) => !step.stands_alone(),
         _ => false,
     };
     let plain = writes.iter().take_while(|write| step(write)).map(|write| &write.steps[0]);
@@ -113,7 +111,7 @@ fn run_length<'a>(mut steps: impl Iterator<Item = &'a Step>) -> usize {
         .take(ROWS_PER_STATEMENT - 1)
         .take_while(|step| {
             discriminant(*step) == discriminant(first)
-                && !step.can_conflict()
+                && !step.stands_alone()
                 && step.row().is_none_or(|row| rows.insert(row))
         })
         .count()
@@ -169,14 +167,15 @@ async fn all_or_none(
             write.steps[index..index + length].iter().map(|step| (step, &write.author)).collect();
         for stepped in run(transaction, &steps).await? {
             match stepped {
-                Ok((result, draft)) => {
+                Ok((result, drafted)) => {
                     done.push(result);
-                    drafts.extend(draft);
+                    drafts.extend(drafted);
                 }
                 Err(reason) => refusals.push(Refusal { index, reason }),
             }
             index += 1;
         }
+        write.progress.tell(index);
     }
     Ok(if refusals.is_empty() { Ok((done, drafts)) } else { Err(refusals) })
 }
@@ -189,7 +188,7 @@ async fn run(transaction: &DatabaseTransaction, steps: &[(&Step, &Author)]) -> R
         _ => {
             let mut stepped = Vec::with_capacity(steps.len());
             for (step, author) in steps {
-                stepped.push(token_step(transaction, step, author).await?);
+                stepped.push(other(transaction, step, author).await?);
             }
             Ok(stepped)
         }
@@ -223,7 +222,7 @@ async fn create(
         _ => {
             let event = ComponentCreated { component: Arc::clone(component) };
             let draft = Draft { data: data.clone(), ..Draft::new(event, author) };
-            Ok((Done::Created(Arc::clone(component)), Some(draft)))
+            Ok((Done::Created(Arc::clone(component)), vec![draft]))
         }
     });
     Ok(stepped.collect())
@@ -269,7 +268,7 @@ async fn change(
             Step::Delete { id, expected } => admitted(&current, *id, expected).map(|component| {
                 doomed.push(id.0);
                 let event = ComponentDeleted { component: Arc::clone(component) };
-                (Done::Deleted(Arc::clone(component)), Some(Draft::new(event, author)))
+                (Done::Deleted(Arc::clone(component)), vec![Draft::new(event, author)])
             }),
             _ => continue,
         });
@@ -303,7 +302,7 @@ async fn update(
 ) -> Result<Stepped, DbErr> {
     let (after, changed) = match before.patched(patch, author.at, author.actor.clone()) {
         Ok(Some(patched)) => patched,
-        Ok(None) => return Ok(Ok((Done::Unchanged(Arc::clone(before)), None))),
+        Ok(None) => return Ok(Ok((Done::Unchanged(Arc::clone(before)), Vec::new()))),
         Err(invalid) => return Ok(Err(Reason::Invalid(invalid))),
     };
     let after = Arc::new(after);
@@ -328,7 +327,7 @@ async fn update(
         }
     }
     let event = ComponentUpdated { before: Arc::clone(before), after: Arc::clone(&after), changed };
-    Ok(Ok((Done::Updated(after), Some(Draft::new(event, author)))))
+    Ok(Ok((Done::Updated(after), vec![Draft::new(event, author)])))
 }
 
 /// Sets only the columns that differ, so that indexes on the others are left alone.
@@ -361,65 +360,19 @@ fn minimal(after: component::Model, before: &component::Model) -> component::Act
     }
 }
 
-async fn token_step(
-    transaction: &DatabaseTransaction,
-    step: &Step,
-    author: &Author,
-) -> Result<Stepped, DbErr> {
+/// Changes who may come in, or refuses what can never be carried out.
+async fn other(transaction: &DatabaseTransaction, step: &Step, author: &Author) -> Result<Stepped, DbErr> {
     match step {
-        Step::CreateToken { token, hash } => create_token(transaction, token, hash, author).await,
-        Step::RevokeToken { name } => revoke_token(transaction, name, author).await,
+        Step::Access(operation) => Ok(match access::carry_out(transaction, operation, author).await? {
+            Ok((done, events)) => {
+                let drafts = events.into_iter().map(|event| Draft::new(event, author)).collect();
+                Ok((Done::Access(done), drafts))
+            }
+            Err(refusal) => Err(Reason::Access(refusal)),
+        }),
         Step::Invalid(invalid) => Ok(Err(Reason::Invalid(invalid.clone()))),
         Step::Create { .. } | Step::Update { .. } | Step::Delete { .. } => {
-            Err(DbErr::Custom("a component's step among those of tokens".to_owned()))
+            Err(DbErr::Custom("a component's step among those of another kind".to_owned()))
         }
     }
-}
-
-async fn create_token(
-    transaction: &DatabaseTransaction,
-    token: &Arc<Token>,
-    hash: &[u8; 32],
-    author: &Author,
-) -> Result<Stepped, DbErr> {
-    let row = token::ActiveModel {
-        id: Set(token.id.0),
-        name: Set(token.name.clone()),
-        hash: Set(hash.to_vec()),
-        created_at: Set(micros(token.created_at)),
-        revoked_at: Set(token.revoked_at.map(micros)),
-    };
-    let inserted = token::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(transaction)
-        .await?;
-    Ok(if inserted == 0 {
-        Err(Reason::TokenNameTaken(token.name.clone()))
-    } else {
-        let event = TokenCreated { token: Arc::clone(token) };
-        Ok((Done::TokenCreated(Arc::clone(token)), Some(Draft::new(event, author))))
-    })
-}
-
-async fn revoke_token(
-    transaction: &DatabaseTransaction,
-    name: &str,
-    author: &Author,
-) -> Result<Stepped, DbErr> {
-    let current = token::Entity::find()
-        .filter(token::Column::Name.eq(name))
-        .filter(token::Column::RevokedAt.is_null())
-        .lock_exclusive()
-        .one(transaction)
-        .await?;
-    let Some(current) = current else { return Ok(Err(Reason::NoToken(name.to_owned()))) };
-    let id = current.id;
-    let token = Arc::new(Token { revoked_at: Some(author.at), ..Token::from(current) });
-    token::Entity::update_many()
-        .set(token::ActiveModel { revoked_at: Set(Some(micros(author.at))), ..Default::default() })
-        .filter(token::Column::Id.eq(id))
-        .exec(transaction)
-        .await?;
-    let event = TokenRevoked { token: Arc::clone(&token) };
-    Ok(Ok((Done::TokenRevoked(token), Some(Draft::new(event, author)))))
 }

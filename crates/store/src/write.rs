@@ -1,9 +1,14 @@
 //! What can be asked of the writer, and what it answers.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Invalid, NewComponent, Sku, Token};
+use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Invalid, NewComponent, Sku};
 use serde::{Deserialize, Serialize};
+
+use crate::access::{AccessDone, AccessOperation, AccessRefusal};
 
 /// Operations that are carried out together or not at all.
 #[derive(Debug, Clone)]
@@ -16,6 +21,25 @@ pub struct Write {
     pub trace: Option<Arc<str>>,
     /// Makes a repetition of this write answer as the first one did.
     pub idempotency: Option<Idempotency>,
+    /// Hears how far it has come.
+    pub progress: Progress,
+}
+
+/// How many operations of a write have been carried out in its transaction, which is yet to be committed. Clones
+/// hear the same.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicUsize>);
+
+impl Progress {
+    /// How many.
+    pub fn operations(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Tells how many. A transaction that is tried again begins anew.
+    pub(crate) fn tell(&self, operations: usize) {
+        self.0.store(operations, Ordering::Relaxed);
+    }
 }
 
 impl Write {
@@ -26,7 +50,7 @@ impl Write {
 
     /// Several operations of someone, all or none.
     pub fn all(operations: Vec<Operation>, actor: Actor) -> Self {
-        Self { operations, actor, trace: None, idempotency: None }
+        Self { operations, actor, trace: None, idempotency: None, progress: Progress::default() }
     }
 }
 
@@ -51,18 +75,18 @@ pub enum Operation {
         /// What its version must be.
         expected: Expected,
     },
-    /// Make an API token.
-    CreateToken {
-        /// The token.
-        token: Token,
-        /// The SHA-256 of its secret.
-        hash: [u8; 32],
-    },
-    /// Revoke the API token of this name.
-    RevokeToken {
-        /// Its name.
-        name: String,
-    },
+    /// Change who may come in.
+    Access(Access),
+}
+
+/// A change of users, sessions or tokens. It is made by the methods of [`crate::Store`] that are about them.
+#[derive(Debug, Clone)]
+pub struct Access(pub(crate) AccessOperation);
+
+impl Operation {
+    pub(crate) fn access(operation: AccessOperation) -> Self {
+        Self::Access(Access(operation))
+    }
 }
 
 /// The version that a row must have for a change to be carried out: what `If-Match` says.
@@ -117,10 +141,8 @@ pub enum Done {
     Unchanged(Arc<Component>),
     /// The component as it last was.
     Deleted(Arc<Component>),
-    /// The token as made.
-    TokenCreated(Arc<Token>),
-    /// The token as revoked.
-    TokenRevoked(Arc<Token>),
+    /// Who may come in was changed.
+    Access(AccessDone),
 }
 
 /// What a write did: one result an operation, in order.
@@ -148,12 +170,9 @@ pub enum Reason {
     /// The patch does not fit the component as it is.
     #[error("{0}")]
     Invalid(Invalid),
-    /// There is no such token, or it is revoked already.
-    #[error("there is no token named {0:?}")]
-    NoToken(String),
-    /// A token that is not revoked has this name.
-    #[error("there is a token named {0:?} already")]
-    TokenNameTaken(String),
+    /// The change of who may come in cannot be carried out.
+    #[error("{0}")]
+    Access(AccessRefusal),
 }
 
 /// An operation that was refused. Nothing of its write was carried out.

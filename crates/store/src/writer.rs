@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    activity,
     database::Database,
     entity::event_log,
     fault::{Fault, fault},
@@ -171,6 +172,7 @@ impl Writer {
                 seq = seq.next();
             }
             log::append(&transaction, rows).await?;
+            activity::add(&self.database, &transaction, &events).await?;
             self.figures.own.fetch_max(seq.previous().0, Ordering::SeqCst);
         }
         if let Err(error) = transaction.commit().await {

@@ -194,7 +194,8 @@ impl Database {
     }
 }
 
-fn psql(database: &str, sql: &str) -> anyhow::Result<()> {
+/// Runs a statement on a database of the server.
+pub(super) fn psql(database: &str, sql: &str) -> anyhow::Result<()> {
     let url = format!("{}/{database}", requirement::postgres_url());
     let mut command = Command::new("psql");
     command.args([&url, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--command", sql]);

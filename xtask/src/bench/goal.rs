@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{
+    admin,
     contestant::Contestant::{Peer, Service},
     database::Engine,
     report::Medians,
     sample::Sample,
+    subscribers::Measured,
     workload::Workload,
 };
 
@@ -23,6 +25,17 @@ const FIRST_ANSWER_MS: f64 = 100.0;
 /// The memory of a service that does nothing, in MB.
 const IDLE_MB: f64 = 30.0;
 const MB_PER_MIB: f64 = 1.048_576;
+/// How many times as long as without them the slowest hundredth of the writes may take beside the worst
+/// subscribers.
+const P99_BESIDE_THE_WORST: f64 = 1.5;
+/// How much more memory there may be beside them, in MB, however many events they are behind.
+const MEMORY_BESIDE_THE_WORST_MB: f64 = 16.0;
+/// How long a page of the admin may take at the 95th percentile, in ms.
+const ADMIN_PAGE_MS: f64 = 100.0;
+/// How large one may be.
+const ADMIN_PAGE_KILOBYTES: f64 = 200.0;
+/// How long deleting everything that matches may take, in seconds.
+const ADMIN_DELETE_SECONDS: f64 = 5.0;
 
 #[derive(Debug, Default)]
 pub(super) struct Goals(Vec<Goal>);
@@ -37,7 +50,7 @@ struct Goal {
 
 impl Goals {
     /// Those about which there are figures.
-    pub(super) fn of(medians: &Medians) -> Self {
+    pub(super) fn of(medians: &Medians, subscribers: &Measured, admin: &admin::Measured) -> Self {
         let mut goals = Self::default();
         for engine in medians.engines() {
             let figure = |workload, contestant, figure: fn(&Sample) -> f64| {
@@ -70,6 +83,21 @@ impl Goals {
             goals.at_most(what, FIRST_ANSWER_MS, worst(|sample| sample.first_answer_ms));
             let what = format!("idle memory on {}, the highest median, in MB", engine.name());
             goals.at_most(what, IDLE_MB, worst(|sample| sample.idle_mib).map(|mib| mib * MB_PER_MIB));
+        }
+        for engine in Engine::ALL {
+            let what = format!("p99 of a write beside the worst subscribers on {} × without", engine.name());
+            goals.at_most(what, P99_BESIDE_THE_WORST, subscribers.p99_ratio(engine));
+            let what = format!("memory for the worst subscribers on {}, in MB", engine.name());
+            let memory = subscribers.memory_mib(engine).map(|mib| mib * MB_PER_MIB);
+            goals.at_most(what, MEMORY_BESIDE_THE_WORST_MB, memory);
+        }
+        for engine in admin.engines() {
+            let what = format!("slowest page of the admin on {}, p95 in ms", engine.name());
+            goals.at_most(what, ADMIN_PAGE_MS, admin.slowest_ms(engine));
+            let what = format!("largest page of the admin on {}, in kB", engine.name());
+            goals.at_most(what, ADMIN_PAGE_KILOBYTES, admin.largest_kilobytes(engine));
+            let what = format!("delete of {} by a filter on {}, in s", admin::DELETED, engine.name());
+            goals.at_most(what, ADMIN_DELETE_SECONDS, admin.delete_seconds(engine));
         }
         goals
     }

@@ -13,6 +13,7 @@ pub(super) struct Load {
     pub(super) requests: u64,
     pub(super) seconds: f64,
     pub(super) p50_us: u64,
+    pub(super) p95_us: u64,
     pub(super) p99_us: u64,
 }
 
@@ -20,8 +21,8 @@ pub(super) struct Load {
 pub(super) const DONE: &str = r#"
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("figures %d %d %d %d %d %d\n", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.timeout, e.status))
+  io.write(string.format("figures %d %d %d %d %d %d %d\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(95), latency:percentile(99), e.connect + e.read + e.write + e.timeout, e.status))
 end
 "#;
 
@@ -40,7 +41,7 @@ pub(super) fn run(
     )?;
     let line = output.lines().find_map(|line| line.strip_prefix("figures ")).context("wrk has no figures")?;
     let figures = line.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>()?;
-    let [requests, micros, p50_us, p99_us, failures, refusals] = figures[..] else {
+    let [requests, micros, p50_us, p95_us, p99_us, failures, refusals] = figures[..] else {
         anyhow::bail!("wrk printed {line}")
     };
     ensure!(failures == 0, "{failures} of {requests} requests were not answered");
@@ -48,5 +49,5 @@ pub(super) fn run(
     ensure!(requests > 0, "no request was answered in {seconds} s");
     #[expect(clippy::cast_precision_loss, reason = "a benchmark takes minutes, far below 2^52 µs")]
     let seconds = micros as f64 / 1e6;
-    Ok(Load { requests, seconds, p50_us, p99_us })
+    Ok(Load { requests, seconds, p50_us, p95_us, p99_us })
 }

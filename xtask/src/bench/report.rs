@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::{
-    Options,
+    Options, admin,
     contestant::Contestant,
     database::Engine,
     goal::Goals,
     sample::{Cell, Sample, median},
+    subscribers::Measured,
     workload::Workload,
 };
 
@@ -20,6 +21,8 @@ use super::{
 pub(super) struct Report {
     samples: BTreeMap<Cell, Vec<Sample>>,
     fdatasync: Vec<f64>,
+    pub(super) subscribers: Measured,
+    pub(super) admin: admin::Measured,
 }
 
 impl Report {
@@ -55,7 +58,9 @@ impl Report {
             medians.work(engine, &mut text)?;
             medians.memory(engine, &mut text)?;
         }
-        Goals::of(&medians).write(&mut text)?;
+        self.subscribers.write(&mut text)?;
+        self.admin.write(&mut text)?;
+        Goals::of(&medians, &self.subscribers, &self.admin).write(&mut text)?;
         io::stdout().write_all(text.as_bytes())?;
         Ok(())
     }

@@ -55,9 +55,14 @@ pub(super) fn all_components(contestant: Contestant, server: &Running) -> anyhow
 
 /// Asks for one path after the other.
 pub(super) fn get(paths: &[String]) -> String {
+    get_as(("Authorization", &format!("Bearer {TOKEN}")), paths)
+}
+
+/// The same with another header that says who asks.
+pub(super) fn get_as((header, value): (&str, &str), paths: &[String]) -> String {
     let paths: Vec<_> = paths.iter().map(|path| format!("{path:?}")).collect();
     format!(
-        r#"wrk.headers["Authorization"] = "Bearer {TOKEN}"
+        r#"wrk.headers["{header}"] = "{value}"
 local paths = {{{paths}}}
 local requests, i = {{}}, 0
 function init(args)

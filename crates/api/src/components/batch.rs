@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{BATCH_PATH, batch_schema::Batch};
 use crate::{
-    auth::Caller,
+    auth::{Caller, Change},
     body::{self, JsonBody, MAX_BATCH_BYTES},
     failure,
     idempotency::{self, IdempotencyKey},
@@ -27,7 +27,7 @@ use crate::{
 /// How many operations a batch may have.
 pub(super) const MAX_OPERATIONS: usize = 20_000;
 
-problems!(BatchProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, BatchRefused, TooLarge,
+problems!(BatchProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, BatchRefused, SlowBody, TooLarge,
     UnsupportedMediaType, Invalid, KeyReused, Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
 
 /// Create, change and delete many components
@@ -45,7 +45,7 @@ problems!(BatchProblems: MalformedBody, InvalidParameter, InvalidHeader, Unautho
     ),
 )]
 pub(super) async fn batch(
-    caller: Caller,
+    caller: Caller<Change>,
     _parameters: NoParameters,
     State(store): State<Store>,
     key: IdempotencyKey,
@@ -54,7 +54,7 @@ pub(super) async fn batch(
 ) -> Result<Response, Problem> {
     let operations = operations(body.value()?)?;
     let verbs: Vec<_> = operations.iter().map(Verb::of).collect();
-    let idempotency = key.of(&caller.token, BATCH_PATH, &body.0);
+    let idempotency = key.of(caller.token(), BATCH_PATH, &body.0);
     let write = Write { trace, idempotency, ..Write::all(operations, caller.actor()) };
     let content = |index: usize| verbs.get(index).copied().map_or("component", Verb::content);
     let written = store.write(write).await.map_err(|error| failure::of_batch(error, content))?;
@@ -81,9 +81,7 @@ impl Verb {
         match operation {
             Operation::Update { .. } => Self::Update,
             Operation::Delete { .. } => Self::Delete,
-            Operation::Create(_) | Operation::CreateToken { .. } | Operation::RevokeToken { .. } => {
-                Self::Create
-            }
+            Operation::Create(_) | Operation::Access(_) => Self::Create,
         }
     }
 
@@ -137,7 +135,7 @@ impl Outcome {
             Done::Updated(component) => (Verb::Update, Status::Updated, component),
             Done::Unchanged(component) => (Verb::Update, Status::Unchanged, component),
             Done::Deleted(component) => (Verb::Delete, Status::Deleted, component),
-            Done::TokenCreated(_) | Done::TokenRevoked(_) => return None,
+            Done::Access(_) => return None,
         };
         Some(Self { op, status, component })
     }

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use inventory_core::Component;
-use inventory_store::{Column, Filter, From, Operator, Page, Query, Sort, Store};
+use inventory_store::{Column, Filter, From, Operator, Page, Query, Search, Sort, Store};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ use super::{
     parameter,
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Read},
     body,
     openapi::problems,
     parameters::{self, Parameters},
@@ -48,11 +48,13 @@ pub(super) struct Wire<'a> {
     /// The `cursor` of the previous page; `null` on the first.
     #[schema(required)]
     previous_cursor: Option<&'a str>,
-    /// How many components meet the filters on all pages together.
+    /// How many components meet the filters on all pages together. With `q` it is counted up to 10,000, which
+    /// stands for as many or more.
     total: u64,
 }
 
-problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthorized, Internal, Unavailable, Timeout);
+problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthorized, InsufficientScope,
+    Internal, Unavailable, Timeout);
 
 /// List components
 ///
@@ -69,7 +71,7 @@ problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthor
     ),
 )]
 pub(super) async fn list(
-    _caller: Caller,
+    _caller: Caller<Read>,
     State(store): State<Store>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
@@ -99,17 +101,20 @@ impl Asked {
         let limit = limit(keep("limit", parameters.take("limit")).as_deref())?;
         let sort = sort(keep("sort", parameters.take("sort")).as_deref())?;
         let fields = Fields::parse(keep(fields::PARAMETER, parameters.take(fields::PARAMETER)).as_deref())?;
+        let q = keep("q", parameters.take("q"));
+        let search = search(q.as_deref())?;
         let cursor = parameters.take("cursor").unwrap_or_default();
         // By name, so that the same filters in another order are the same list.
         let mut conditions: Vec<_> = parameters.rest().collect();
         conditions.sort_unstable();
         let filters = conditions.iter().map(|(name, value)| filter(name, value)).collect::<Result<_, _>>()?;
-        let list = List { sort, filters: digest(&conditions) };
-        for (name, value) in conditions {
-            keep(&name, Some(value));
+        for (name, value) in &conditions {
+            keep(name, Some(value.clone()));
         }
+        conditions.extend(q.filter(|_| search.is_some()).map(|q| ("q".to_owned(), q)));
+        let list = List { sort, filters: digest(&conditions) };
         let from = cursor::read(list, &cursor)?;
-        Ok(Self { query: Query { filters, sort, from, limit }, list, fields, link })
+        Ok(Self { query: Query { filters, search, sort, from, limit }, list, fields, link })
     }
 
     fn answer(&self, page: Page) -> Result<Response, Problem> {
@@ -155,6 +160,10 @@ fn limit(text: Option<&str>) -> Result<usize, Problem> {
         Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
         _ => Err(Problem::parameter("limit", format!("must be an integer from 1 to {MAX_LIMIT}"))),
     }
+}
+
+fn search(text: Option<&str>) -> Result<Option<Search>, Problem> {
+    Search::parse(text.unwrap_or_default()).map_err(|error| Problem::parameter("q", error.to_string()))
 }
 
 fn sort(text: Option<&str>) -> Result<Sort, Problem> {

@@ -14,7 +14,7 @@ use super::{
     parameter::FieldsParameter,
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, Change, Read},
     body::{self, JsonBody, MAX_BYTES},
     etag::{self, IfMatch, IfNoneMatch},
     idempotency::{self, IdempotencyKey},
@@ -25,7 +25,7 @@ use crate::{
     traceparent::Traceparent,
 };
 
-problems!(CreateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, SkuTaken, TooLarge,
+problems!(CreateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, SkuTaken, SlowBody, TooLarge,
     UnsupportedMediaType, Invalid, KeyReused, Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
 
 /// Create a component
@@ -52,7 +52,7 @@ problems!(CreateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauth
     ),
 )]
 pub(super) async fn create(
-    caller: Caller,
+    caller: Caller<Change>,
     _parameters: NoParameters,
     State(store): State<Store>,
     key: IdempotencyKey,
@@ -61,7 +61,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let new = NewComponent::from_json(body.value()?)?;
     let operation = Operation::Create(Box::new(new));
-    let idempotency = key.of(&caller.token, PATH, &body.0);
+    let idempotency = key.of(caller.token(), PATH, &body.0);
     let write = Write { trace, idempotency, ..Write::one(operation, caller.actor()) };
     let written = store.write(write).await?;
     let replayed = written.replayed;
@@ -75,7 +75,7 @@ pub(super) async fn create(
     Ok(response)
 }
 
-problems!(ReadProblems: InvalidParameter, Unauthorized, NoComponent, Internal, Unavailable,
+problems!(ReadProblems: InvalidParameter, Unauthorized, InsufficientScope, NoComponent, Internal, Unavailable,
     Timeout);
 
 /// Read a component
@@ -95,7 +95,7 @@ problems!(ReadProblems: InvalidParameter, Unauthorized, NoComponent, Internal, U
     ),
 )]
 pub(super) async fn read(
-    _caller: Caller,
+    _caller: Caller<Read>,
     Id(id): Id,
     mut parameters: Parameters,
     known: IfNoneMatch,
@@ -114,8 +114,8 @@ pub(super) async fn read(
     Ok((headers, body::of(&fields.of(&component), 1)?).into_response())
 }
 
-problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, NoComponent, SkuTaken,
-    Stale, TooLarge, UnsupportedMediaType, Invalid, IfMatchRequired, Internal, Busy, Unavailable,
+problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, NoComponent, SkuTaken,
+    Stale, SlowBody, TooLarge, UnsupportedMediaType, Invalid, IfMatchRequired, Internal, Busy, Unavailable,
     OutcomeUnknown, Timeout);
 
 /// Change a component
@@ -139,7 +139,7 @@ problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauth
     ),
 )]
 pub(super) async fn update(
-    caller: Caller,
+    caller: Caller<Change>,
     Id(id): Id,
     _parameters: NoParameters,
     IfMatch(expected): IfMatch,
@@ -153,7 +153,7 @@ pub(super) async fn update(
     component_response(StatusCode::OK, &*only(written)?)
 }
 
-problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, NoComponent, Stale, IfMatchRequired,
+problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, NoComponent, Stale, IfMatchRequired,
     Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
 
 /// Delete a component
@@ -168,7 +168,7 @@ problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, NoCompo
     responses((status = 204, description = "The component is deleted"), DeleteProblems),
 )]
 pub(super) async fn delete(
-    caller: Caller,
+    caller: Caller<Change>,
     Id(id): Id,
     _parameters: NoParameters,
     IfMatch(expected): IfMatch,
@@ -189,7 +189,7 @@ fn only(written: Written) -> Result<std::sync::Arc<Component>, Problem> {
             | Done::Unchanged(component)
             | Done::Deleted(component),
         ) => Ok(component),
-        Some(Done::TokenCreated(_) | Done::TokenRevoked(_)) | None => {
+        Some(Done::Access(_)) | None => {
             Err(Problem::unexpected(Kind::Internal, "the write has no result", &"no component in the result"))
         }
     }

@@ -1,7 +1,7 @@
 //! The parameters of a list, as the OpenAPI document tells of them: made from what the service reads.
 
 use inventory_core::{Amount, Status};
-use inventory_store::{Column, Kind, Operator};
+use inventory_store::{Column, Kind, Operator, Search};
 use serde_json::{Value, json};
 use utoipa::{
     IntoParams,
@@ -26,7 +26,7 @@ const ITEM: &str = r"^[^\u0000,]*$";
 /// The names of all parameters of a list.
 pub(super) fn names() -> impl Iterator<Item = String> {
     let filters = filters().map(|(column, operator)| name(column, operator));
-    ["limit", "cursor", "sort", fields::PARAMETER].into_iter().map(str::to_owned).chain(filters)
+    ["limit", "cursor", "sort", "q", fields::PARAMETER].into_iter().map(str::to_owned).chain(filters)
 }
 
 fn filters() -> impl Iterator<Item = (Column, Operator)> {
@@ -58,12 +58,18 @@ impl IntoParams for ListParameters {
             .schema_type(Type::String)
             .enum_values(Some(orders))
             .default(Some(json!("id")));
+        let search = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(TEXT))
+            .max_length(Some(Search::MAX_CHARS));
         let mut parameters = vec![
             parameter("limit", "How many components the page has at most.", limit),
             parameter(
                 "cursor",
                 "The `next_cursor` or `previous_cursor` of another page of the same list. Empty or absent: \
-                 the first page.",
+                 the first page. A walk from page to page meets each component that exists throughout exactly \
+                 once, whatever is written meanwhile. A walk over which too much was written ends with 410: \
+                 begin it again.",
                 cursor,
             ),
             parameter(
@@ -71,6 +77,13 @@ impl IntoParams for ListParameters {
                 "The order; `-` before the field is descending. Absent values count as the least, and \
                  components that are equal follow their ids. The default is the order of creation.",
                 sort,
+            ),
+            parameter(
+                "q",
+                "Words with spaces between. Components in which each of them is found: in the `sku`, `name`, \
+                 `description`, `mpn`, `manufacturer` or a tag, also as a part of a word, whatever the case of \
+                 ASCII letters. Every other character stands for itself.",
+                search,
             ),
             fields_parameter(),
         ];

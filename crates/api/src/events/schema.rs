@@ -50,7 +50,7 @@ fn cloud_event() -> RefOr<Schema> {
     let types = EVENT_TYPES.iter().map(|name| Value::from(format!("io.inventory.{name}")));
     let data = ObjectBuilder::new().schema_type(Type::Object).description(Some(
         "What happened: `component` for `component.created` and `component.deleted`; `before`, `after` and \
-         the names of the fields that `changed` for `component.updated`; `token` for the events of tokens.",
+         the names of the fields that `changed` for `component.updated`; `token` for the events of tokens; `user`, or `before`, `after` and `changed`, for those of users.",
     ));
     ObjectBuilder::new()
         .schema_type(Type::Object)
@@ -69,7 +69,7 @@ fn cloud_event() -> RefOr<Schema> {
             "sequence",
             text("Its place in the log, padded so that it sorts as text.").pattern(Some("^[0-9]{20}$")),
         )
-        .property("actor", text("Who did it."))
+        .property("actor", text("Who did it, and by which way: `token:NAME` is a request to the API, `user:NAME` someone in the web admin, `import:NAME` a file that this user uploaded there, `import` a file at the command line, `cli` the command line, `system` the service."))
         .property("traceparent", text("The trace of the request that did it (W3C Trace Context)."))
         .property("data", data)
         .required("specversion")

@@ -2,6 +2,7 @@
 
 use axum::{body::Body, http::Request};
 use inventory_core::Actor;
+use inventory_store::TokenKey;
 
 use crate::service::{COMPONENTS, SECRET, Service};
 
@@ -72,6 +73,6 @@ async fn a_revoked_token_is_no_token() {
         service.send(request.body(Body::empty()).unwrap()).await
     };
     assert_eq!(ask().await.status, 200);
-    service.store.revoke_token("short", Actor::system()).await.unwrap();
+    service.store.revoke_token(TokenKey::Name("short".to_owned()), Actor::system()).await.unwrap();
     ask().await.problem(401, "unauthorized");
 }

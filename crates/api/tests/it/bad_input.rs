@@ -148,6 +148,8 @@ async fn parameters_that_are_wrong_are_named() {
             ("limit=ten", "limit"),
             ("limit=", "limit"),
             ("limit=1&limit=2", "limit"),
+            ("q=a%00b", "q"),
+            (&format!("q={}", "a".repeat(201)), "q"),
             ("sort=notes", "sort"),
             ("sort=--name", "sort"),
             ("sort=", "sort"),
@@ -271,4 +273,19 @@ async fn who_sends_a_body_that_is_too_long_gets_to_read_the_answer() {
         assert!(answer.contains("/problems/body-too-large"), "{answer}");
     }
     server.abort();
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_a_problem() {
+    let service = Service::on(TestDatabase::sqlite()).await;
+    let long = "x".repeat(33 * 1024);
+    service.get(&format!("{COMPONENTS}?name={long}")).await.problem(414, "uri-too-long");
+    let ask = || Service::request(Method::GET, COMPONENTS);
+    let request = ask().header("x-long", &long).body(Body::empty()).unwrap();
+    service.send(request).await.problem(431, "headers-too-large");
+    let many = (0..100).fold(ask(), |request, n| request.header(format!("x-{n}"), "y"));
+    service.send(many.body(Body::empty()).unwrap()).await.problem(431, "headers-too-large");
+    // Nothing is lost: the next request is answered.
+    assert_eq!(service.get(COMPONENTS).await.status, 200);
+    service.assert_sound().await;
 }

@@ -232,7 +232,11 @@ async fn a_revoked_token_ends_its_streams() {
     let service = Service::sqlite().await;
     let mut client = Client::connect(&service, "?types=component.created", None).await;
     client.frame().await.unwrap();
-    service.store.revoke_token("tests", Actor::system()).await.unwrap();
+    service
+        .store
+        .revoke_token(inventory_store::TokenKey::Name("tests".to_owned()), Actor::system())
+        .await
+        .unwrap();
     assert_eq!(client.frame().await, None);
 }
 

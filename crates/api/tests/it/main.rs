@@ -19,5 +19,8 @@ mod health;
 mod idempotency;
 mod metrics;
 mod pages;
+mod rate_limit;
+mod security_headers;
 mod service;
+mod slow_bodies;
 mod wire;

@@ -14,7 +14,9 @@ use axum::{
 };
 use flate2::read::GzDecoder;
 use inventory_api::{MetricsAccess, Options};
+use inventory_core::{Actor, Scope};
 use inventory_metrics::{CATALOGUE, Kind, Values};
+use inventory_store::NewToken;
 use serde_json::json;
 
 use crate::{
@@ -388,25 +390,39 @@ async fn a_closed_listener_says_what_would_open_it() {
     for variable in ["INVENTORY_METRICS_TOKEN", "INVENTORY_METRICS_LISTEN", "INVENTORY_METRICS_PUBLIC"] {
         assert!(problem["detail"].as_str().unwrap().contains(variable), "{problem}");
     }
-    // Not even to those who may change components.
-    service.get("/metrics").await.problem(403, "forbidden");
+    // Not even to those who may change components; only who has a token for it is let in.
+    let (write, metrics) = (token(&service, Scope::Write).await, token(&service, Scope::Metrics).await);
+    ask(&service, &format!("Bearer {write}")).await.problem(403, "insufficient-scope");
+    assert_eq!(ask(&service, &format!("Bearer {metrics}")).await.status, 200);
+}
+
+/// The secret of a new API token.
+async fn token(service: &Service, scope: Scope) -> String {
+    let token = NewToken::new(scope.as_str(), [scope]);
+    service.store.create_token(token, Actor::cli()).await.unwrap().1
+}
+
+async fn ask(service: &Service, authorization: &str) -> Answer {
+    let request = Request::builder().uri("/metrics/").header("authorization", authorization);
+    service.send(request.body(Body::empty()).unwrap()).await
 }
 
 #[tokio::test]
 async fn a_token_opens_the_metrics_and_nothing_else_does() {
     let service = with_access(MetricsAccess::token("a-token-for-prometheus")).await;
-    let ask = async |authorization: &str| -> Answer {
-        let request = Request::builder().uri("/metrics/").header("authorization", authorization);
-        service.send(request.body(Body::empty()).unwrap()).await
-    };
     service.send(get("/metrics/")).await.problem(401, "unauthorized");
     for wrong in ["Bearer", "Bearer ", "Bearer a-token", "Bearer a-token-for-prometheus2", "Basic YTpi"] {
-        ask(wrong).await.problem(401, "unauthorized");
+        ask(&service, wrong).await.problem(401, "unauthorized");
     }
-    // Nor does the token of somebody who may change components.
-    service.get("/metrics/").await.problem(401, "unauthorized");
+    // Nor does the API token of somebody who may change components.
+    for (scope, status) in
+        [(Scope::Read, 403), (Scope::Write, 403), (Scope::Metrics, 200), (Scope::Admin, 200)]
+    {
+        let secret = token(&service, scope).await;
+        assert_eq!(ask(&service, &format!("Bearer {secret}")).await.status, status, "{scope:?}");
+    }
     for right in ["Bearer a-token-for-prometheus", "bearer a-token-for-prometheus"] {
-        assert_eq!(ask(right).await.status, 200);
+        assert_eq!(ask(&service, right).await.status, 200);
     }
 }
 

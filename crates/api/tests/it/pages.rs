@@ -151,6 +151,38 @@ async fn filters_narrow_the_list() {
 }
 
 #[tokio::test]
+async fn words_are_searched_with_filters_and_through_pages() {
+    for database in TestDatabase::each() {
+        let service = filled(database, 12).await;
+        for (query, expected) in [
+            // In the name or in the sku.
+            ("q=PART+01", vec![0, 1, 2, 10, 11]),
+            ("q=odd&name__gte=part%20007", vec![7, 9, 11]),
+            ("q=%25", vec![]),
+            ("q=+", (0..12).collect()),
+            ("q=", (0..12).collect()),
+        ] {
+            let page = service.get(&format!("{COMPONENTS}?{query}")).await.json();
+            let expected: Vec<_> = expected.into_iter().map(|n| format!("part {n:03}")).collect();
+            assert_eq!(names(&page), expected, "{query}");
+            assert_eq!(page["total"], expected.len(), "{query}");
+        }
+        // The links repeat the words, and a cursor belongs to them.
+        let first = service.get(&format!("{COMPONENTS}?q=part+01&limit=2&sort=-name")).await;
+        assert_eq!(names(&first.json()), ["part 011", "part 010"]);
+        assert!(first.header("link").contains("q=part%2001"), "{}", first.header("link"));
+        let page = first.json();
+        let cursor = page["next_cursor"].as_str().unwrap();
+        let list = format!("{COMPONENTS}?limit=2&sort=-name&cursor={cursor}");
+        assert_eq!(names(&service.get(&format!("{list}&q=part+01")).await.json()), ["part 002", "part 001"]);
+        for other in ["", "&q=part+0"] {
+            service.get(&format!("{list}{other}")).await.problem(400, "invalid-cursor");
+        }
+        service.assert_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn fields_choose_the_members() {
     let service = filled(TestDatabase::sqlite(), 1).await;
     let page = service.get(&format!("{COMPONENTS}?fields=sku,name")).await.json();

@@ -125,6 +125,21 @@ async fn a_handler_that_fails_is_tried_again_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_name_without_a_subscription_lags_behind_nothing() {
+    let (recorder, bus) = MemoryLog::with_bus(16);
+    let mut subscription = bus.subscribe("stream");
+    recorder.record(event(1));
+    recorder.record(event(2));
+    assert_eq!(stats(&bus, "stream").lag(bus.head()), 2);
+    subscription.next().await.unwrap();
+    assert_eq!(stats(&bus, "stream").lag(bus.head()), 1);
+    drop(subscription);
+    assert_eq!(stats(&bus, "stream").lag(bus.head()), 0);
+    let _another = bus.subscribe("stream");
+    assert_eq!(stats(&bus, "stream").lag(bus.head()), 0);
+}
+
+#[tokio::test]
 async fn a_subscriber_gets_its_type_alone() {
     let (recorder, bus) = MemoryLog::with_bus(16);
     let seen = Seen::default();

@@ -53,7 +53,7 @@ async fn every_series_that_is_known_beforehand_is_there_from_the_first_scrape() 
     // Written by whoever serves: the requests, and what the operating system says of the process.
     let elsewhere = |metric: &&Metric| {
         metric.name.starts_with("process_")
-            || metric.name.starts_with("http_")
+            || metric.name.contains("http_")
             || matches!(metric.kind, Kind::Histogram(_))
     };
     let expected: BTreeSet<_> =

@@ -73,6 +73,7 @@ fn the_scrape_job_is_that_of_the_replaced_system() {
 fn promtool_accepts_the_configuration_and_the_rules() {
     for arguments in [
         ["check", "config", "prometheus.yml"],
+        ["check", "config", "prometheus.own-listener.yml"],
         ["check", "rules", "inventory.rules.yml"],
         ["test", "rules", "inventory.rules.test.yml"],
     ] {

@@ -120,6 +120,22 @@ async fn a_database_that_is_gone_leaves_the_counters_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_panics_ends_nothing() {
+    let world = Arc::new(World::new(16));
+    let scraper = world.start();
+    world.create(world.origin());
+    world.panics.store(true, Ordering::SeqCst);
+    let during = scraper.scrape(None).await.unwrap();
+    assert!(gauge(&during).is_nan());
+    assert_sample(&during, SUCCESS, 0.0);
+    world.panics.store(false, Ordering::SeqCst);
+    let after = scraper.scrape(None).await.unwrap();
+    assert_sample(&after, "inventory_components_created_total", 1.0);
+    assert_sample(&after, "inventory_components_total", 1.0);
+    assert_sample(&after, SUCCESS, 1.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_database_that_hangs_delays_a_scrape_for_no_longer_than_the_barrier() {
     let world = Arc::new(World::new(16).gated());
     let scraper = world.start();

@@ -42,6 +42,8 @@ pub(crate) struct World {
     moments: Mutex<Vec<Moment>>,
     /// Whether a snapshot fails.
     pub(crate) broken: AtomicBool,
+    /// Whether a snapshot panics.
+    pub(crate) panics: AtomicBool,
     /// How many snapshots were asked for.
     pub(crate) snapshots: AtomicUsize,
     /// How many have looked at the database.
@@ -89,6 +91,7 @@ impl World {
             component: Arc::new(component),
             moments: Mutex::new(vec![Moment::default()]),
             broken: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             snapshots: AtomicUsize::new(0),
             looks: AtomicUsize::new(0),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -241,6 +244,7 @@ impl Source for Process {
             tokio::task::yield_now().await;
         }
         world.gate.acquire().await?.forget();
+        assert!(!world.panics.load(Ordering::SeqCst), "as a defect would");
         if world.broken.load(Ordering::SeqCst) {
             return Err("the database is gone".into());
         }

@@ -53,6 +53,7 @@ fn a_bad_value_is_named_by_where_it_came_from() {
         ("INVENTORY_MIGRATE", "maybe"),
         ("INVENTORY_SHUTDOWN_TIMEOUT_SECONDS", "-1"),
         ("INVENTORY_METRICS_LISTEN", "9100"),
+        ("INVENTORY_TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
         ("INVENTORY_METRICS_PUBLIC", ""),
         ("INVENTORY_LOG", "inventory=loud"),
     ] {

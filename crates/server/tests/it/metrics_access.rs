@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 
 use crate::{
-    command::run_with,
+    command::{run, run_with},
     database::TestDatabase,
     server::{Server, TOKEN, client},
 };
@@ -45,9 +45,12 @@ async fn any_other_listener_says_how_to_open_the_metrics() {
     for variable in ["INVENTORY_METRICS_TOKEN", "INVENTORY_METRICS_LISTEN", "INVENTORY_METRICS_PUBLIC"] {
         assert!(text.contains(variable), "{text}");
     }
-    // An API token is for the API.
-    assert_eq!(scrape(&server.base, Some(TOKEN)).await.0, StatusCode::FORBIDDEN);
-    assert_eq!(server.api.get("/api/v1/components").await.0, StatusCode::OK);
+    // An API token opens them if it has the scope.
+    for (scope, status) in [("metrics", StatusCode::OK), ("write", StatusCode::FORBIDDEN)] {
+        let secret = run(&database, &["token", "create", scope, "--scope", scope]).ok();
+        assert_eq!(scrape(&server.base, Some(secret.trim_end())).await.0, status, "{scope}");
+    }
+    assert_eq!(scrape(&server.base, Some("a-token-that-there-is-not")).await.0, StatusCode::UNAUTHORIZED);
     drop(server);
 
     let server =
@@ -62,13 +65,64 @@ async fn a_metrics_token_is_asked_for_on_every_listener() {
     for listen in [EVERYWHERE, ("INVENTORY_LISTEN", "127.0.0.1:0")] {
         let server = Server::start_with(&database, &[listen, BOOTSTRAP, metrics_token]);
         assert_eq!(scrape(&server.base, None).await.0, StatusCode::UNAUTHORIZED);
-        assert_eq!(scrape(&server.base, Some(TOKEN)).await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(scrape(&server.base, Some("a-token-that-there-is-not")).await.0, StatusCode::UNAUTHORIZED);
+        // The bootstrap token opens everything.
+        assert_eq!(scrape(&server.base, Some(TOKEN)).await.0, StatusCode::OK);
         assert_eq!(scrape(&server.base, Some(METRICS_TOKEN)).await.0, StatusCode::OK);
         // And it is good for nothing else.
         let components = client().get(format!("{}/api/v1/components", server.base));
         let answer = components.bearer_auth(METRICS_TOKEN).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_token_is_also_a_password() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start_with(&database, &[BOOTSTRAP, ("INVENTORY_METRICS_TOKEN", METRICS_TOKEN)]);
+    let ask = async |user: &str, password: &str| {
+        let request = client().get(format!("{}/metrics/", server.base));
+        request.basic_auth(user, Some(password)).send().await.unwrap()
+    };
+    assert_eq!(ask("metrics", METRICS_TOKEN).await.status(), StatusCode::OK);
+    for (user, password) in [
+        ("metrics", "a-token-that-there-is-not"),
+        ("metrics", ""),
+        ("admin", METRICS_TOKEN),
+        ("", METRICS_TOKEN),
+        (METRICS_TOKEN, ""),
+    ] {
+        let answer = ask(user, password).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{user}:{password}");
+        let offered: Vec<_> = answer.headers().get_all("www-authenticate").iter().collect();
+        assert_eq!(
+            offered,
+            ["Bearer realm=\"inventory\"", "Basic realm=\"inventory metrics\", charset=\"UTF-8\""]
+        );
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_token_cannot_be_guessed_fast() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start_with(&database, &[BOOTSTRAP, ("INVENTORY_METRICS_TOKEN", METRICS_TOKEN)]);
+    let client = client();
+    let mut refused = false;
+    for guess in 0..200 {
+        let request = client.get(format!("{}/metrics/", server.base)).bearer_auth(format!("guess-{guess}"));
+        refused |= request.send().await.unwrap().status() == StatusCode::TOO_MANY_REQUESTS;
+    }
+    assert!(refused);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_behind_a_proxy_does_not_open_the_metrics() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start_with(&database, &[BOOTSTRAP, ("INVENTORY_TRUSTED_PROXIES", "127.0.0.1")]);
+    assert_eq!(scrape(&server.base, None).await.0, StatusCode::FORBIDDEN);
+    server.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,6 +138,15 @@ async fn the_metrics_can_have_a_listener_of_their_own() {
     let components = client().get(format!("{base}/api/v1/components")).send().await.unwrap();
     assert_eq!(components.status(), StatusCode::NOT_FOUND);
     assert_ne!(scrape(&server.base, None).await.0, StatusCode::OK);
+    server.stop();
+
+    // A token is asked for there, too.
+    let token = ("INVENTORY_METRICS_TOKEN", METRICS_TOKEN);
+    let server = Server::start_with(&database, &[EVERYWHERE, BOOTSTRAP, own, token]);
+    let metrics = server.greeting.lines().find_map(|line| line.strip_prefix("Metrics on ")).unwrap();
+    let base = metrics.strip_suffix("/metrics/").unwrap();
+    assert_eq!(scrape(base, None).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(scrape(base, Some(METRICS_TOKEN)).await.0, StatusCode::OK);
     server.stop();
 }
 

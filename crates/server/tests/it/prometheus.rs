@@ -1,7 +1,7 @@
 //! A real Prometheus that scrapes a real server with the configuration that ships.
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Write as _},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
@@ -9,12 +9,19 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::{
     database::TestDatabase,
-    server::{PATIENCE, Server},
+    server::{PATIENCE, Server, TOKEN, client, client_that_trusts},
+    tls::Certificate,
 };
+
+/// Where the configurations expect the service, and the token that it asks for.
+const TARGET: &str = "inventory-service:8000";
+const TOKEN_FILE: &str = "/etc/prometheus/inventory-metrics-token";
+
+const METRICS_TOKEN: &str = "the-token-of-prometheus";
 
 struct Prometheus {
     child: Child,
@@ -30,18 +37,22 @@ impl Drop for Prometheus {
     }
 }
 
-/// `None`, and a line that says so, where Prometheus is not installed.
-fn prometheus(target: &str) -> Option<Prometheus> {
+/// Prometheus with a configuration that ships, in which some texts are replaced by others. `None`, and a line
+/// that says so, where Prometheus is not installed.
+fn prometheus(configuration: &str, replacements: &[(&str, &str)]) -> Option<Prometheus> {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus");
     let directory = TempDir::new().unwrap();
-    let configuration = std::fs::read_to_string(shipped.join("prometheus.yml")).unwrap();
-    assert!(configuration.contains("inventory-service:8000") && configuration.contains("15s"));
-    let configuration = configuration.replace("inventory-service:8000", target).replace("15s", "200ms");
-    std::fs::write(directory.path().join("prometheus.yml"), configuration).unwrap();
+    let mut text = std::fs::read_to_string(shipped.join(configuration)).unwrap();
+    for (old, new) in replacements.iter().chain(&[("15s", "200ms")]) {
+        assert!(text.contains(old), "{configuration} has no {old}");
+        text = text.replace(old, new);
+    }
+    let file = directory.path().join("prometheus.yml");
+    std::fs::write(&file, text).unwrap();
     std::fs::copy(shipped.join("inventory.rules.yml"), directory.path().join("inventory.rules.yml")).unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", directory.path().join("prometheus.yml").display()))
+        .arg(format!("--config.file={}", file.display()))
         .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .stdout(Stdio::null())
@@ -49,6 +60,8 @@ fn prometheus(target: &str) -> Option<Prometheus> {
         .spawn();
     match child {
         Ok(child) => {
+            let check = Command::new("promtool").args(["check", "config"]).arg(&file).output().unwrap();
+            assert!(check.status.success(), "{configuration}: {check:?}");
             Some(Prometheus { child, base: format!("http://127.0.0.1:{port}"), _directory: directory })
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -61,12 +74,13 @@ fn prometheus(target: &str) -> Option<Prometheus> {
 }
 
 /// Asks until the answer is as expected; the value of an instant vector with one element.
-async fn settles(server: &Server, prometheus: &Prometheus, query: &str, expected: &str) {
+async fn settles(prometheus: &Prometheus, query: &str, expected: &str) {
+    let client = client();
     let deadline = Instant::now() + PATIENCE;
     loop {
         let url = format!("{}/api/v1/query", prometheus.base);
         let url = reqwest::Url::parse_with_params(&url, [("query", query)]).unwrap();
-        let answer = server.api.client.get(url).send().await;
+        let answer = client.get(url).send().await;
         let answer: Value = match answer {
             Ok(answer) => answer.json().await.unwrap_or(Value::Null),
             Err(_not_up_yet) => Value::Null,
@@ -83,9 +97,10 @@ async fn settles(server: &Server, prometheus: &Prometheus, query: &str, expected
 async fn prometheus_returns_the_right_values() {
     let database = TestDatabase::sqlite();
     let server = Server::start(&database);
-    let Some(prometheus) = prometheus(server.base.trim_start_matches("http://")) else { return };
-    settles(&server, &prometheus, "up{job=\"inventory\"}", "1").await;
-    settles(&server, &prometheus, "inventory_components_created_total", "0").await;
+    let target = [(TARGET, server.base.trim_start_matches("http://"))];
+    let Some(prometheus) = prometheus("prometheus.yml", &target) else { return };
+    settles(&prometheus, "up{job=\"inventory\"}", "1").await;
+    settles(&prometheus, "inventory_components_created_total", "0").await;
     let mut ids = Vec::new();
     for _ in 0..42 {
         ids.push(server.api.create(&json!({"name": "a"})).await["id"].as_str().unwrap().to_owned());
@@ -101,7 +116,64 @@ async fn prometheus_returns_the_right_values() {
         ("inventory_components_count_drift", "0"),
         ("inventory_collector_success{collector=\"database\"}", "1"),
     ] {
-        settles(&server, &prometheus, query, value).await;
+        settles(&prometheus, query, value).await;
     }
     server.stop();
+}
+
+/// Proves that a configuration scrapes a server with these variables.
+async fn scrapes(
+    configuration: &str,
+    variables: &[(&str, &str)],
+    replacements: &[(&str, &str)],
+    certificate: Option<&str>,
+) {
+    let database = TestDatabase::sqlite();
+    let bootstrap = ("INVENTORY_BOOTSTRAP_TOKEN", TOKEN);
+    let mut server = Server::start_with(&database, &[&[bootstrap], variables].concat());
+    if let Some(certificate) = certificate {
+        server.api.client = client_that_trusts(certificate);
+    }
+    let metrics = server.greeting.lines().find_map(|line| line.strip_prefix("Metrics on http://"));
+    let target = match metrics {
+        Some(metrics) => ("inventory-service:9100", metrics.trim_end_matches("/metrics/")),
+        None => (TARGET, server.base.split_once("://").unwrap().1),
+    };
+    server.api.create(&json!({"name": "a"})).await;
+    let Some(prometheus) = prometheus(configuration, &[&[target], replacements].concat()) else { return };
+    settles(&prometheus, "up{job=\"inventory\"}", "1").await;
+    settles(&prometheus, "inventory_components_created_total", "1").await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_sends_the_token_as_a_bearer_token_or_as_a_password() {
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "{METRICS_TOKEN}").unwrap();
+    let file = (TOKEN_FILE, file.path().to_str().unwrap());
+    for configuration in ["prometheus.bearer.yml", "prometheus.basic.yml"] {
+        scrapes(configuration, &[("INVENTORY_METRICS_TOKEN", METRICS_TOKEN)], &[file], None).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_scrapes_open_metrics_on_any_listener() {
+    let everywhere = ("INVENTORY_LISTEN", "0.0.0.0:0");
+    scrapes("prometheus.yml", &[everywhere, ("INVENTORY_METRICS_PUBLIC", "true")], &[], None).await;
+    let own = ("INVENTORY_METRICS_LISTEN", "127.0.0.1:0");
+    scrapes("prometheus.own-listener.yml", &[everywhere, own], &[], None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_scrapes_by_tls() {
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "{METRICS_TOKEN}").unwrap();
+    let certificate = Certificate::new();
+    let replacements = [
+        (TOKEN_FILE, file.path().to_str().unwrap()),
+        ("/etc/prometheus/inventory-ca.pem", certificate.variables()[0].1),
+    ];
+    let token = ("INVENTORY_METRICS_TOKEN", METRICS_TOKEN);
+    let [cert, key] = certificate.variables();
+    scrapes("prometheus.tls.yml", &[token, cert, key], &replacements, Some(&certificate.pem)).await;
 }

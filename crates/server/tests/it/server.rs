@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
@@ -38,13 +38,14 @@ impl Server {
         Self::start_with(database, &[("INVENTORY_BOOTSTRAP_TOKEN", TOKEN)])
     }
 
-    /// A server with these variables. It listens on a free port of the loopback address unless they say
-    /// otherwise.
+    /// A server with these variables. It listens on a free port of the loopback address and answers as many
+    /// requests as come, unless they say otherwise.
     pub(crate) fn start_with(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
         let mut command = inventory();
         command
             .env("INVENTORY_DATABASE_URL", database.url())
             .env("INVENTORY_LISTEN", "127.0.0.1:0")
+            .env("INVENTORY_RATE_LIMIT", "0")
             .envs(variables.iter().copied());
         Self::spawn(command)
     }
@@ -143,9 +144,24 @@ pub(crate) struct Api {
 
 /// An HTTP client.
 pub(crate) fn client() -> Client {
+    client_builder().build().unwrap()
+}
+
+/// An HTTP client that goes where it is sent, and not on from there.
+pub(crate) fn client_that_follows_nothing() -> Client {
+    client_builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// An HTTP client that trusts this certificate, as PEM, and no other.
+pub(crate) fn client_that_trusts(certificate: &str) -> Client {
+    let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    client_builder().tls_certs_only([certificate]).build().unwrap()
+}
+
+fn client_builder() -> ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    Client::builder().timeout(PATIENCE).build().unwrap()
+    Client::builder().timeout(PATIENCE)
 }
 
 impl Api {

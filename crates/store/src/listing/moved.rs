@@ -12,11 +12,11 @@ use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use super::{Sql, conditions};
 use crate::{
+    condition::{Sql, conditions},
     error::ReadError,
     log::signed,
-    query::{Column, Filter, Key, Kind, Place},
+    query::{Column, Key, Kind, Place, Query},
     reader::Bind,
 };
 
@@ -32,9 +32,9 @@ pub(super) fn can_move(column: Column) -> bool {
     !matches!(column, Column::Id | Column::CreatedAt | Column::CreatedBy)
 }
 
-/// Begins a statement with the table `moved` of all that moved since the walk began. The first event that
+/// The table `moved` of all that moved since the walk began. The first event that
 /// changed the column has its value as it was until then.
-pub(super) fn begin(sql: &mut Sql, column: Column, since: Seq) {
+pub(super) fn table(sql: &mut Sql, column: Column, since: Seq) {
     let (id, key, changed) = match sql.backend {
         DbBackend::Sqlite => (
             "unhex(replace(substr(log.subject, 12), '-', ''))",
@@ -47,8 +47,8 @@ pub(super) fn begin(sql: &mut Sql, column: Column, since: Seq) {
             "((data::jsonb -> 'changed') @> to_jsonb(",
         ),
     };
-    sql.push("WITH moved AS MATERIALIZED (SELECT ");
-    sql.push(&format!("{id} AS moved_id, {key} AS moved_key FROM event_log AS log JOIN ("));
+    sql.push("moved AS MATERIALIZED (SELECT ");
+    sql.push(&format!("{id} AS moved_id, {key} AS moved_key FROM event_log AS log WHERE log.seq IN ("));
     sql.push("SELECT min(seq) AS seq FROM event_log WHERE seq > ");
     sql.bind(Bind::Integer(signed(since)));
     // A walk that has lasted too long is refused, and this is not done for it.
@@ -63,11 +63,12 @@ pub(super) fn begin(sql: &mut Sql, column: Column, since: Seq) {
         sql.bind(Bind::Text(column.as_str().to_owned()));
         sql.push(if sql.backend == DbBackend::Sqlite { ")" } else { "::text))" });
     }
-    sql.push(" GROUP BY subject) AS first ON log.seq = first.seq) ");
+    // Not by the subject itself: SQLite would follow its index through the whole log.
+    sql.push(" GROUP BY subject || ''))");
 }
 
 /// Those of them that are still there and meet the conditions, as a JSON array of [`Moved`].
-pub(super) fn select(sql: &mut Sql, filters: &[Filter]) {
+pub(super) fn select(sql: &mut Sql, query: &Query) {
     let (join, id) = match sql.backend {
         DbBackend::Sqlite => ("group_concat", "lower(hex(id))"),
         _ => ("string_agg", "id"),
@@ -76,7 +77,7 @@ pub(super) fn select(sql: &mut Sql, filters: &[Filter]) {
         "(SELECT '[' || coalesce({join}('[\"' || {id} || '\",' || moved_key || ']', ','), '')"
     ));
     sql.push(" || ']' FROM moved JOIN component ON id = moved_id WHERE ");
-    conditions(sql, filters);
+    conditions(sql, query);
     sql.push(")");
 }
 

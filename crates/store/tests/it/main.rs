@@ -9,6 +9,11 @@
 
 mod database;
 mod events;
+mod facets;
+mod history;
+mod people;
 mod reads;
+mod search;
+mod staging;
 mod tokens;
 mod writes;

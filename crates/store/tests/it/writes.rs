@@ -388,7 +388,7 @@ async fn a_mixed_load_leaves_a_sound_database() {
                                     Done::Deleted(component) => {
                                         known.retain(|other| other.id != component.id);
                                     }
-                                    other => panic!("{other:?}"),
+                                    other @ Done::Access(_) => panic!("{other:?}"),
                                 }
                             }
                         }

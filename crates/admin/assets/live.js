@@ -1,0 +1,93 @@
+// What others change while a page is open. Only the page that is looked at listens: a browser has few connections
+// to one host.
+
+let source = null;
+let seen = 0;
+let created = 0;
+const changed = new Map();
+
+const place = () => document.querySelector("[data-since]");
+
+function connect() {
+  if (source || document.hidden || !place()) return;
+  source = new EventSource(`/admin/live?since=${seen}`);
+  source.onmessage = (message) => {
+    seen = Number(message.lastEventId) || seen;
+    hear(JSON.parse(message.data));
+  };
+  source.onerror = () => {
+    // Ended by the service: the browser would ask for the place where it began.
+    disconnect();
+    setTimeout(connect, 3000);
+  };
+}
+
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+function begin() {
+  seen = Number(place()?.dataset.since ?? 0);
+  created = 0;
+  changed.clear();
+  disconnect();
+  connect();
+}
+
+/** The list and the page of a component each have a line for news. */
+function announce(text, action) {
+  const news = document.getElementById("news");
+  if (!news) return;
+  news.setAttribute("role", "status");
+  const link = document.createElement("a");
+  link.href = location.href;
+  link.textContent = action;
+  if (document.getElementById("list")) link.dataset.swap = "#list";
+  news.replaceChildren(`${text} `, link);
+  news.hidden = false;
+}
+
+const some = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+function hear(news) {
+  const page = document.querySelector("[data-component]");
+  if (page) {
+    if (page.dataset.component !== news.id || news.version < Number(page.dataset.version)) return;
+    if (news.what === "deleted") announce(`${news.who} deleted this component just now.`, "Look again");
+    else if (news.version > Number(page.dataset.version)) {
+      announce(`${news.who} changed this component just now. If you save, you will see both versions side by side.`, "Show theirs");
+    }
+    return;
+  }
+  if (!document.getElementById("list")) return;
+  const row = document.getElementById(`row-${news.id}`);
+  if (news.what === "created") created += 1;
+  else if (row && (news.what === "deleted" || news.version > Number(row.dataset.version))) {
+    changed.set(news.id, news.what);
+    mark(row, news);
+  } else return;
+  const words = [];
+  if (created) words.push(`${some(created, "new component")}`);
+  if (changed.size) words.push(`${some(changed.size, "row")} changed by others`);
+  announce(`${words.join(", ")}.`, "Show");
+}
+
+function mark(row, news) {
+  row.classList.toggle("changed", news.what === "changed");
+  row.classList.toggle("gone", news.what === "deleted");
+  row.querySelector(".mark")?.remove();
+  const words = document.createElement("span");
+  words.className = "mark";
+  words.textContent = ` ${news.what} by ${news.who}`;
+  row.querySelector("td.name").append(words);
+}
+
+begin();
+document.addEventListener("swapped", () => {
+  const now = Number(place()?.dataset.since ?? 0);
+  if (now > seen) begin();
+  else connect();
+});
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+window.addEventListener("pagehide", disconnect);

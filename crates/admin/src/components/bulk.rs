@@ -1,0 +1,364 @@
+//! Doing one thing to many components: the rows that were selected, or everything that a list shows.
+//!
+//! A page first says what would be done to how many. Then it is one transaction: all of them or none, and one
+//! event each.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::post,
+};
+use inventory_core::{Component, ComponentId, ComponentPatch, Field, Status, Tag};
+use inventory_store::{
+    Column, Done, Expected, From, Operation, Query, Reason, Sort, Store, Write, WriteError,
+};
+use serde_json::{Map, Value, json};
+
+use super::{asked::Asked, draft, export, form::label};
+use crate::{
+    Admin,
+    failure::Failure,
+    fields::Fields,
+    moment::Count,
+    routes::Router,
+    session::{Editor, SignedIn},
+    shell::{Notice, Section, Shell},
+    who::who,
+};
+
+/// How many components one action may be carried out on.
+const MAX_COMPONENTS: u64 = 20_000;
+/// How many of them the confirmation names.
+const NAMED: usize = 5;
+/// The fields that many components may share, and so be given the same of.
+const SHARED: [Field; 6] =
+    [Field::Manufacturer, Field::Unit, Field::MinQuantity, Field::UnitCost, Field::Currency, Field::Notes];
+
+/// What can be done to many components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Archive,
+    Activate,
+    AddTag,
+    RemoveTag,
+    Set,
+    Export,
+    Delete,
+}
+
+impl Action {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Archive, Self::Activate, Self::AddTag, Self::RemoveTag, Self::Set, Self::Export, Self::Delete];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Activate => "activate",
+            Self::AddTag => "add-tag",
+            Self::RemoveTag => "remove-tag",
+            Self::Set => "set",
+            Self::Export => "export",
+            Self::Delete => "delete",
+        }
+    }
+
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Archive => "Archive",
+            Self::Activate => "Set to active",
+            Self::AddTag => "Add a tag",
+            Self::RemoveTag => "Remove a tag",
+            Self::Set => "Change a field",
+            Self::Export => "Export as CSV",
+            Self::Delete => "Delete",
+        }
+    }
+
+    fn needs_tag(self) -> bool {
+        matches!(self, Self::AddTag | Self::RemoveTag)
+    }
+}
+
+/// What is done to each component.
+enum Change {
+    Delete,
+    Patch(Box<ComponentPatch>),
+    AddTag(Tag),
+    RemoveTag(Tag),
+}
+
+impl Change {
+    /// What becomes of one component.
+    fn operation(&self, target: &Component) -> Result<Operation, Failure> {
+        let (id, expected) = (target.id, Expected::version(target.version));
+        let tagged = |tags| {
+            ComponentPatch::from_json(json!({ "tags": tags })).map_err(|invalid| {
+                Failure::BadRequest(format!("{}: {invalid}. Nothing was changed.", target.name))
+            })
+        };
+        let mut tags = target.tags.0.clone();
+        let patch = match self {
+            Self::Delete => return Ok(Operation::Delete { id, expected }),
+            Self::Patch(patch) => patch.clone(),
+            Self::AddTag(tag) => {
+                tags.insert(tag.clone());
+                Box::new(tagged(tags)?)
+            }
+            Self::RemoveTag(tag) => {
+                tags.remove(tag);
+                Box::new(tagged(tags)?)
+            }
+        };
+        Ok(Operation::Update { id, expected, patch })
+    }
+}
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new()
+        .route("/admin/components/bulk", post(confirm))
+        .route("/admin/components/bulk/run", post(run))
+}
+
+/// What was selected, and what is to be done to it.
+struct Bulk {
+    action: Action,
+    /// The rows that were selected with the versions that were seen; nothing where it is everything that the list
+    /// shows.
+    rows: Option<Vec<(ComponentId, u64)>>,
+    asked: Asked,
+    tag: String,
+    /// The field that is changed, and what was typed for it.
+    field: Field,
+    value: String,
+}
+
+impl Bulk {
+    fn read(fields: &Fields) -> Result<Self, Failure> {
+        let action = Action::ALL.into_iter().find(|action| action.as_str() == fields.text("action"));
+        let action = action.ok_or(Failure::BadRequest("There is no such action.".to_owned()))?;
+        let list = fields
+            .0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix("list.")?.to_owned(), value.clone())));
+        let asked = Asked::read(&Fields(list.collect()));
+        let rows = if fields.has("everything") {
+            None
+        } else {
+            let rows: Option<Vec<_>> = fields.all("row").map(row).collect();
+            Some(rows.ok_or(Failure::BadRequest("A selected row is not one of the list.".to_owned()))?)
+        };
+        let field = match fields.text("field") {
+            "" => Some(Field::Manufacturer),
+            name => SHARED.into_iter().find(|field| field.as_str() == name),
+        };
+        let field =
+            field.ok_or(Failure::BadRequest("This field is not changed of many at once.".to_owned()))?;
+        Ok(Self {
+            action,
+            rows,
+            asked,
+            tag: fields.text("tag").trim().to_owned(),
+            field,
+            value: fields.text("value").to_owned(),
+        })
+    }
+
+    /// What is to be done, or what is wrong with what was typed for it.
+    fn change(&self) -> Result<Change, String> {
+        let tag = || self.tag.parse::<Tag>().map_err(|error| format!("The tag {error}."));
+        let (field, value) = match self.action {
+            Action::Delete => return Ok(Change::Delete),
+            Action::AddTag => return Ok(Change::AddTag(tag()?)),
+            Action::RemoveTag => return Ok(Change::RemoveTag(tag()?)),
+            Action::Archive => (Field::Status, json!(Status::Archived)),
+            Action::Activate => (Field::Status, json!(Status::Active)),
+            Action::Set => (self.field, draft::json(self.field, &self.value)),
+            Action::Export => return Err("An export changes nothing.".to_owned()),
+        };
+        let members = Map::from_iter([(field.as_str().to_owned(), value)]);
+        ComponentPatch::from_json(Value::Object(members)).map(|patch| Change::Patch(Box::new(patch))).map_err(
+            |invalid| {
+                let details: Vec<_> = invalid.0.into_iter().map(|error| error.detail).collect();
+                format!("{} {}.", label(field), details.join("; "))
+            },
+        )
+    }
+
+    /// How many there are, and the first few.
+    async fn preview(&self, store: &Store) -> Result<(u64, Vec<Component>), Failure> {
+        let Some(rows) = &self.rows else {
+            let page = store.components(&self.query(NAMED)?).await?;
+            return Ok((page.total, page.items));
+        };
+        let mut named = Vec::new();
+        for (id, _) in rows.iter().take(NAMED) {
+            named.extend(store.component(*id).await?);
+        }
+        Ok((rows.len() as u64, named))
+    }
+
+    /// All of them.
+    async fn targets(&self, store: &Store) -> Result<Vec<Component>, Failure> {
+        let mut targets = Vec::new();
+        if let Some(rows) = &self.rows {
+            for (id, version) in rows {
+                // What is gone since is refused by the write, as what was changed since is.
+                if let Some(component) = store.component(*id).await? {
+                    targets.push(Component { version: *version, ..component });
+                } else {
+                    return Err(super::deleted());
+                }
+            }
+            return Ok(targets);
+        }
+        // In one statement, and so as they are at one moment. One more than may be is enough to be too many.
+        let most = usize::try_from(MAX_COMPONENTS).unwrap_or(usize::MAX - 1) + 1;
+        Ok(store.components(&self.query(most)?).await?.items)
+    }
+
+    /// In the order of creation.
+    fn query(&self, limit: usize) -> Result<Query, Failure> {
+        let query = self.asked.query().ok_or(Failure::BadRequest(self.asked.errors.join(" ")))?;
+        let sort = Sort { column: Column::Id, descending: false };
+        Ok(Query { from: From::Start, limit, sort, ..query })
+    }
+}
+
+/// A row as its checkbox names it.
+fn row(text: &str) -> Option<(ComponentId, u64)> {
+    let (id, version) = text.split_once(':')?;
+    Some((ComponentId(id.parse().ok()?), version.parse().ok()?))
+}
+
+#[derive(Template)]
+#[template(path = "bulk.html")]
+struct BulkPage {
+    shell: Shell,
+    bulk: Bulk,
+    count: u64,
+    named: Vec<Component>,
+    error: Option<String>,
+}
+
+impl BulkPage {
+    async fn new(
+        signed_in: &SignedIn,
+        store: &Store,
+        bulk: Bulk,
+        error: Option<String>,
+    ) -> Result<Self, Failure> {
+        let (count, named) = bulk.preview(store).await?;
+        Ok(Self { shell: signed_in.shell(Section::Components), bulk, count, named, error })
+    }
+
+    fn question(&self) -> String {
+        let (count, plural) = (Count(self.count), if self.count == 1 { "component" } else { "components" });
+        match self.bulk.action {
+            Action::Archive => format!("Archive {count} {plural}?"),
+            Action::Activate => format!("Set {count} {plural} to active?"),
+            Action::AddTag => format!("Add a tag to {count} {plural}"),
+            Action::RemoveTag => format!("Remove a tag from {count} {plural}"),
+            Action::Set => format!("Change a field of {count} {plural}"),
+            Action::Export => format!("Export {count} {plural}"),
+            Action::Delete => format!("Delete {count} {plural}?"),
+        }
+    }
+
+    fn too_many(&self) -> bool {
+        // A search counts no further than this, which then stands for as many or more.
+        let uncounted =
+            self.bulk.rows.is_none() && !self.bulk.asked.search.is_empty() && self.count >= Query::MAX_FOUND;
+        self.count > MAX_COMPONENTS || uncounted
+    }
+
+    fn shared(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+        SHARED.into_iter().map(|field| (field.as_str(), label(field), field == self.bulk.field))
+    }
+
+    fn unnamed(&self) -> u64 {
+        self.count.saturating_sub(self.named.len() as u64)
+    }
+
+    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
+        Ok((status, Html(self.render()?)).into_response())
+    }
+}
+
+async fn confirm(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let bulk = Bulk::read(&fields)?;
+    // It changes nothing, so there is nothing to ask.
+    if bulk.action == Action::Export && bulk.rows.as_ref().is_none_or(|rows| !rows.is_empty()) {
+        return export::of(&store, &bulk.asked, bulk.rows.as_deref()).await;
+    }
+    BulkPage::new(&editor, &store, bulk, None).await?.answer(StatusCode::OK)
+}
+
+async fn run(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let bulk = Bulk::read(&fields)?;
+    let change = match bulk.change() {
+        Ok(change) => change,
+        Err(error) => {
+            let page = BulkPage::new(&editor, &store, bulk, Some(error)).await?;
+            return page.answer(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    };
+    let targets = bulk.targets(&store).await?;
+    // What people said yes to was a number.
+    if targets.len() as u64 != fields.number("count")? {
+        let error = "By now it is another number. Look at it again.".to_owned();
+        return BulkPage::new(&editor, &store, bulk, Some(error)).await?.answer(StatusCode::CONFLICT);
+    }
+    let operations: Vec<_> =
+        targets.iter().map(|target| change.operation(target)).collect::<Result<_, _>>()?;
+    match store.write(Write::all(operations, editor.actor())).await {
+        Ok(written) => {
+            let changed =
+                written.results.iter().filter(|done| !matches!(done, Done::Unchanged(_))).count() as u64;
+            let deleted = bulk.action == Action::Delete;
+            let notice = if deleted { Notice::Deleted(changed) } else { Notice::Changed(changed) };
+            let mut response = Redirect::to(&bulk.asked.link(&[])).into_response();
+            response.headers_mut().append(header::SET_COOKIE, notice.cookie());
+            Ok(response)
+        }
+        Err(WriteError::Refused(refusals)) => {
+            let rows = bulk.rows.is_some();
+            let bulk = if rows { at_present(bulk, &store).await? } else { bulk };
+            let (first, more) =
+                (refusals.first().map(|refusal| sentence(&refusal.reason)), refusals.len() - 1);
+            let others = if more > 0 { format!(" The same goes for {more} more.") } else { String::new() };
+            let error = format!("Nothing was changed. {}{others}", first.unwrap_or_default());
+            BulkPage::new(&editor, &store, bulk, Some(error)).await?.answer(StatusCode::CONFLICT)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sentence(reason: &Reason) -> String {
+    match reason {
+        Reason::Stale(current) => {
+            format!("{} was changed by {} meanwhile.", current.name, who(&current.updated_by))
+        }
+        Reason::NoComponent(_) => "One of them was deleted meanwhile.".to_owned(),
+        reason => format!("{reason}."),
+    }
+}
+
+/// The rows in their present versions, for whoever has now been told that they changed.
+async fn at_present(bulk: Bulk, store: &Store) -> Result<Bulk, Failure> {
+    let mut present = Vec::new();
+    for (id, _) in bulk.rows.iter().flatten() {
+        present.extend(store.component(*id).await?.map(|component| (component.id, component.version)));
+    }
+    Ok(Bulk { rows: Some(present), ..bulk })
+}

@@ -1,0 +1,118 @@
+//! The list of components.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use inventory_core::{Component, Preferences};
+use inventory_store::{Page, Query, Store};
+
+use super::{
+    PATH,
+    asked::{Asked, LIMITS},
+    column::{self, COLUMNS, Cell, ListColumn},
+    dates::{self, Dated},
+    export::{self, Format},
+    filters, place,
+};
+use crate::{
+    Admin, address,
+    failure::Failure,
+    fields::{Fields, Parameters},
+    moment::Count,
+    routes::Router,
+    session::SignedIn,
+    shell::{Section, Shell},
+};
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new().route(PATH, get(list)).route("/admin/components/columns", post(columns))
+}
+
+#[derive(Template)]
+#[template(path = "components.html")]
+struct ListPage {
+    shell: Shell,
+    asked: Asked,
+    /// Where the filters are.
+    filters: String,
+    dated: [Dated; 2],
+    columns: Vec<ListColumn>,
+    items: Vec<Component>,
+    total: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    /// The last event before the list was read: what comes after it is news.
+    since: u64,
+}
+
+impl ListPage {
+    /// What people hear who listen to the page.
+    fn summary(&self) -> String {
+        match (self.items.len(), self.total) {
+            (0, _) => "No component matches.".to_owned(),
+            (shown, _) => format!("{shown} of {} components.", self.count()),
+        }
+    }
+
+    /// How many there are, as far as they were counted.
+    fn count(&self) -> String {
+        let more = self.asked.narrows() && self.total >= Query::MAX_FOUND;
+        format!("{}{}", Count(self.total), if more { " or more" } else { "" })
+    }
+
+    fn exports(&self) -> [(&'static str, String); 2] {
+        Format::ALL.map(|format| (format.label(), export::link(&self.asked, format)))
+    }
+
+    fn is_chosen(&self, column: &ListColumn) -> bool {
+        self.columns.contains(column)
+    }
+}
+
+async fn list(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    Parameters(fields): Parameters,
+) -> Result<Html<String>, Failure> {
+    let asked = Asked::read(&fields);
+    let since = store.bus().head().0;
+    let Page { items, next, previous, total } = match asked.query() {
+        Some(query) => store.browse(&query).await?,
+        None => Page { items: Vec::new(), next: None, previous: None, total: 0 },
+    };
+    let shell = Shell {
+        search: asked.search.clone(),
+        keep: asked.pairs_but(&["q"]),
+        ..signed_in.shell(Section::Components)
+    };
+    let page = ListPage {
+        shell,
+        filters: filters::address(&asked),
+        dated: dates::dated(&asked),
+        columns: column::chosen(&signed_in.user.preferences.columns),
+        items,
+        total,
+        next: next.map(|next| asked.link(&[("after", &place::write(&next))])),
+        previous: previous.map(|previous| asked.link(&[("before", &place::write(&previous))])),
+        asked,
+        since,
+    };
+    Ok(Html(page.render()?))
+}
+
+/// Remembers which columns someone wants to see.
+async fn columns(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let columns = fields.all("column").filter(|name| COLUMNS.iter().any(|column| column.name() == *name));
+    let columns = if fields.has("reset") { Vec::new() } else { columns.map(str::to_owned).collect() };
+    let preferences = Preferences { columns, ..signed_in.user.preferences.clone() };
+    signed_in.prefer(&store, preferences).await?;
+    Ok(Redirect::to(address::local(fields.text("next"))).into_response())
+}

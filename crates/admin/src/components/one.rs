@@ -1,0 +1,313 @@
+//! The page of a component: looking at it, changing it, making another one, deleting it.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use inventory_core::{Component, ComponentId, Field, FieldError, Invalid};
+use inventory_store::{Done, Expected, Operation, Reason, Store, Write, WriteError};
+
+use super::{
+    PATH,
+    draft::{CustomKind, Draft},
+    form::{Form, Kind},
+    history::History,
+    merge,
+};
+use crate::{
+    Admin,
+    failure::Failure,
+    fields::{Fields, Parameters},
+    moment::Moment,
+    routes::Router,
+    session::{Editor, SignedIn},
+    shell::{Notice, Section, Shell},
+};
+
+/// Where a component is made.
+const NEW_PATH: &str = "/admin/components/new";
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new()
+        .route(NEW_PATH, get(blank).post(create))
+        .route("/admin/components/{id}", get(page).post(change))
+        .route("/admin/components/{id}/delete", get(confirm_delete).post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "component.html")]
+struct ComponentPage {
+    shell: Shell,
+    /// What is being changed; nothing where a component is being made.
+    component: Option<Component>,
+    history: History,
+    form: Form,
+    /// What went wrong that no field is to blame for.
+    trouble: Option<String>,
+    /// The last event before the component was read: what comes after it is news.
+    since: u64,
+}
+
+impl ComponentPage {
+    fn title(&self) -> &str {
+        self.component.as_ref().map_or("New component", |component| component.name.as_str())
+    }
+
+    fn action(&self) -> String {
+        self.component.as_ref().map_or(NEW_PATH.to_owned(), |component| super::path(component.id))
+    }
+}
+
+/// What is shown of an attempt: a form with what was typed, and why it was not taken.
+struct Attempt<'a> {
+    draft: &'a Draft,
+    component: Option<Component>,
+    errors: Vec<FieldError>,
+    trouble: Option<String>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(draft: &'a Draft, component: Option<Component>) -> Self {
+        Self { draft, component, errors: Vec::new(), trouble: None }
+    }
+
+    fn errors(self, Invalid(errors): Invalid) -> Self {
+        Self { errors, ..self }
+    }
+
+    fn trouble(self, trouble: &str) -> Self {
+        Self { trouble: Some(trouble.to_owned()), ..self }
+    }
+
+    async fn answer(
+        self,
+        signed_in: &SignedIn,
+        store: &Store,
+        status: StatusCode,
+    ) -> Result<Response, Failure> {
+        let Self { draft, component, errors, trouble } = self;
+        let since = store.bus().head().0;
+        let history = match &component {
+            Some(component) => History::read(store, component.id, None).await,
+            None => Ok(History::default()),
+        };
+        let page = ComponentPage {
+            shell: signed_in.shell(Section::Components),
+            component,
+            // What was typed matters more: where the database has gone away, the form comes back without.
+            history: if trouble.is_some() { history.unwrap_or_default() } else { history? },
+            form: Form::new(draft, &errors),
+            trouble,
+            since,
+        };
+        Ok((status, Html(page.render()?)).into_response())
+    }
+}
+
+async fn page(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let component = super::find(&store, &id).await?;
+    Attempt::new(&Draft::of(&component), Some(component)).answer(&signed_in, &store, StatusCode::OK).await
+}
+
+/// An empty form, or one that is filled in as another component is.
+async fn blank(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let mut draft = Draft::empty();
+    if let Some(from) = fields.get("from") {
+        draft = Draft::of(&super::find(&store, from).await?);
+        // These name this one component and no other.
+        draft.set(Field::Sku, String::new());
+        draft.set(Field::Barcode, String::new());
+    }
+    Attempt::new(&draft, None).answer(&editor, &store, StatusCode::OK).await
+}
+
+async fn create(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let draft = Draft::read(&fields);
+    let attempt = Attempt::new(&draft, None);
+    let new = match draft.create() {
+        Ok(new) => new,
+        Err(invalid) => {
+            return attempt.errors(invalid).answer(&editor, &store, StatusCode::UNPROCESSABLE_ENTITY).await;
+        }
+    };
+    match store.write(Write::one(Operation::Create(Box::new(new)), editor.actor())).await {
+        Ok(written) => match written.results.first() {
+            Some(Done::Created(component)) => Ok(then(&fields, component.id, &Notice::Created(component.id))),
+            _ => Err(Failure::Unexpected("a create answered something else".to_owned())),
+        },
+        Err(error) => refused(attempt, error, &editor, &store).await,
+    }
+}
+
+/// Saves the form of a component.
+pub(super) async fn change(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let draft = Draft::read(&fields);
+    let version = fields.number("version")?;
+    let id = id.parse().map(ComponentId).map_err(|_| super::no_component())?;
+    let Some(current) = store.component(id).await? else {
+        return Attempt::new(&draft, None).trouble(GONE).answer(&editor, &store, StatusCode::CONFLICT).await;
+    };
+    if current.version != version {
+        return merge::show(&editor, &store, draft, version, current).await;
+    }
+    let attempt = Attempt::new(&draft, Some(current.clone()));
+    let patch = match draft.patch(&current.custom_fields) {
+        Ok(patch) => patch,
+        Err(invalid) => {
+            return attempt.errors(invalid).answer(&editor, &store, StatusCode::UNPROCESSABLE_ENTITY).await;
+        }
+    };
+    let operation = Operation::Update { id, expected: Expected::version(version), patch: Box::new(patch) };
+    match store.write(Write::one(operation, editor.actor())).await {
+        Ok(written) => {
+            let unchanged = matches!(written.results.first(), Some(Done::Unchanged(_)));
+            Ok(then(&fields, id, if unchanged { &Notice::Unchanged } else { &Notice::Saved }))
+        }
+        Err(WriteError::Refused(refusals)) => match refusals.into_iter().next().map(|refusal| refusal.reason)
+        {
+            Some(Reason::Stale(current)) => {
+                merge::show(&editor, &store, draft.clone(), version, current.as_ref().clone()).await
+            }
+            Some(reason) => refused_because(attempt, reason, &editor, &store).await,
+            None => Err(Failure::Unexpected("a write was refused without a reason".to_owned())),
+        },
+        Err(error) => refused(attempt, error, &editor, &store).await,
+    }
+}
+
+/// What is said where a component was deleted while its form was open.
+const GONE: &str =
+    "This component was deleted in the meantime. What you typed is below: create it again, or leave it.";
+
+async fn refused(
+    attempt: Attempt<'_>,
+    error: WriteError,
+    editor: &SignedIn,
+    store: &Store,
+) -> Result<Response, Failure> {
+    let trouble = match error {
+        WriteError::Refused(refusals) => {
+            return match refusals.into_iter().next() {
+                Some(refusal) => refused_because(attempt, refusal.reason, editor, store).await,
+                None => Err(Failure::Unexpected("a write was refused without a reason".to_owned())),
+            };
+        }
+        WriteError::Busy => "The service cannot take this now. Nothing was saved; try again in a moment.",
+        WriteError::Unavailable(_) => {
+            "The database does not answer. Nothing was saved; try again in a moment."
+        }
+        WriteError::Unknown => {
+            "The database went away while this was being saved. Look whether it was, before you save it again."
+        }
+        error => return Err(error.into()),
+    };
+    tracing::error!(%error, "a form could not be saved");
+    attempt.trouble(trouble).answer(editor, store, StatusCode::SERVICE_UNAVAILABLE).await
+}
+
+async fn refused_because(
+    attempt: Attempt<'_>,
+    reason: Reason,
+    editor: &SignedIn,
+    store: &Store,
+) -> Result<Response, Failure> {
+    match reason {
+        Reason::SkuTaken(_) => {
+            let error = FieldError {
+                pointer: format!("/{}", Field::Sku.as_str()),
+                detail: "is taken by another component".to_owned(),
+            };
+            attempt.errors(Invalid(vec![error])).answer(editor, store, StatusCode::CONFLICT).await
+        }
+        Reason::Invalid(invalid) => {
+            attempt.errors(invalid).answer(editor, store, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+        Reason::NoComponent(_) => {
+            let attempt = Attempt { component: None, ..attempt };
+            attempt.trouble(GONE).answer(editor, store, StatusCode::CONFLICT).await
+        }
+        reason => Err(Failure::Unexpected(reason.to_string())),
+    }
+}
+
+/// On to the page that the button which was pressed asks for.
+fn then(fields: &Fields, id: ComponentId, notice: &Notice) -> Response {
+    let to = if fields.text("then") == "another" { NEW_PATH.to_owned() } else { super::path(id) };
+    let mut response = Redirect::to(&to).into_response();
+    response.headers_mut().append(header::SET_COOKIE, notice.cookie());
+    response
+}
+
+#[derive(Template)]
+#[template(path = "delete.html")]
+struct DeletePage {
+    shell: Shell,
+    component: Component,
+    /// Whether it was changed since someone was asked.
+    changed: bool,
+}
+
+impl DeletePage {
+    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
+        Ok((status, Html(self.render()?)).into_response())
+    }
+}
+
+async fn confirm_delete(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let component = super::find(&store, &id).await?;
+    let shell = editor.shell(Section::Components);
+    DeletePage { shell, component, changed: false }.answer(StatusCode::OK)
+}
+
+async fn delete(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let id = id.parse().map(ComponentId).map_err(|_| super::no_component())?;
+    let operation = Operation::Delete { id, expected: Expected::version(fields.number("version")?) };
+    let refusals = match store.write(Write::one(operation, editor.actor())).await {
+        Ok(_) => {
+            let mut response = Redirect::to(PATH).into_response();
+            response.headers_mut().append(header::SET_COOKIE, Notice::Deleted(1).cookie());
+            return Ok(response);
+        }
+        Err(WriteError::Refused(refusals)) => refusals,
+        Err(error) => return Err(error.into()),
+    };
+    match refusals.into_iter().next().map(|refusal| refusal.reason) {
+        Some(Reason::Stale(current)) => {
+            let shell = editor.shell(Section::Components);
+            let component = current.as_ref().clone();
+            DeletePage { shell, component, changed: true }.answer(StatusCode::CONFLICT)
+        }
+        Some(Reason::NoComponent(_)) => Err(super::deleted()),
+        reason => Err(Failure::Unexpected(format!("a delete was refused: {reason:?}"))),
+    }
+}

@@ -1,0 +1,195 @@
+//! What goes wrong, as pages for people.
+//!
+//! A handler answers a [`Failure`]; it becomes a page in [`crate::frame`], which knows who is looking at it.
+
+use std::{sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use inventory_core::Role;
+use inventory_store::{ReadError, WriteError};
+use uuid::Uuid;
+
+use crate::{address, shell::Shell};
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// Nobody is signed in. The path to go on to afterwards.
+    SignedOut(String),
+    /// It takes this role, and the user has a lesser one.
+    Forbidden(Role),
+    /// A form of another site sent the request.
+    CrossOrigin,
+    /// There is nothing of this description.
+    NotFound(String),
+    /// The path does not take this method.
+    MethodNotAllowed,
+    /// The request is not one that a page of the admin makes.
+    BadRequest(String),
+    /// A form has more than [`crate::fields::MAX_FORM_BYTES`].
+    TooLong,
+    /// Signing in was tried too often; this long until it may be tried again.
+    TooManySignIns(Duration),
+    /// A list was walked through for too long.
+    Expired,
+    /// The database does not answer.
+    Unavailable(String),
+    /// A request took too long.
+    Timeout,
+    /// Nobody foresaw this. The cause is for the log only.
+    Unexpected(String),
+}
+
+/// The page of a failure.
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage<'a> {
+    shell: &'a Shell,
+    status: StatusCode,
+    title: &'a str,
+    detail: &'a str,
+    /// The name of the failure in the log, where it is there.
+    instance: Option<Uuid>,
+    /// A form that can be sent again as it was: where to, and its fields.
+    again: Option<&'a Again>,
+}
+
+/// A form that could not be taken through no fault of who filled it in.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl Failure {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManySignIns(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Expired => StatusCode::GONE,
+            Self::Unavailable(_) | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unexpected(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::SignedOut(_) => "You are signed out",
+            Self::Forbidden(_) => "Not allowed",
+            Self::CrossOrigin => "Refused: the form came from another site",
+            Self::NotFound(_) => "Not found",
+            Self::MethodNotAllowed => "This page cannot be used this way",
+            Self::BadRequest(_) => "The request cannot be understood",
+            Self::TooLong => "This is too long",
+            Self::TooManySignIns(_) => "Too many attempts to sign in",
+            Self::Expired => "This list has moved on",
+            Self::Unavailable(_) => "The database does not answer",
+            Self::Timeout => "This took too long",
+            Self::Unexpected(_) => "Something went wrong",
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            Self::SignedOut(_) => {
+                "Nothing was saved. Sign in in a new tab, and then send it again from here."
+            }
+            Self::Forbidden(Role::Admin) => "Only an administrator may do this. Nothing was changed.",
+            Self::Forbidden(_) => {
+                "Your role may look at components but not change them. An administrator can give you the role of \
+                 an editor."
+            }
+            Self::CrossOrigin => "Nothing was changed. Open the page here and try it again.",
+            Self::NotFound(detail) | Self::BadRequest(detail) => detail,
+            Self::MethodNotAllowed => "Nothing was changed. Go back and use the form of the page.",
+            Self::TooLong => {
+                "Nothing was changed. A form may have 1 MB: go back, and shorten the longest text."
+            }
+            Self::TooManySignIns(_) => {
+                "Wait a minute, and try again. If you do not know the password, an administrator can give you another."
+            }
+            Self::Expired => {
+                "So much has changed since you opened its first page that it cannot be continued. \
+                              Begin again with the first page."
+            }
+            Self::Unavailable(_) => "Nothing was changed. It may be back in a moment: try again.",
+            Self::Timeout => "The service gave up. Look whether what you did was done before you try again.",
+            Self::Unexpected(_) => "It is in the log under the number below, for whoever runs the service.",
+        }
+    }
+
+    /// The page, for whoever looks at it. What nobody foresaw is logged here, once.
+    pub(crate) fn page(&self, shell: &Shell, again: Option<&Again>) -> Response {
+        if let Self::SignedOut(next) = self
+            && again.is_none()
+        {
+            return Redirect::to(&format!("/admin/sign-in?next={}", address::escape(next))).into_response();
+        }
+        let instance = match self {
+            Self::Unavailable(cause) | Self::Unexpected(cause) => {
+                let instance = Uuid::now_v7();
+                tracing::error!(%instance, reason = %cause, "a page of the admin failed");
+                Some(instance)
+            }
+            _ => None,
+        };
+        let status = self.status();
+        let page = FailurePage { shell, status, title: self.title(), detail: self.detail(), instance, again };
+        let mut response = match page.render() {
+            Ok(html) => (status, axum::response::Html(html)).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "the page of a failure cannot be rendered");
+                status.into_response()
+            }
+        };
+        if let Self::TooManySignIns(wait) = self {
+            let seconds = wait.as_secs() + 1;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Expired => Self::Expired,
+            ReadError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            _ => Self::Unexpected(error.to_string()),
+        }
+    }
+}
+
+impl From<WriteError> for Failure {
+    /// For writes whose refusals have no page of their own.
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Busy | WriteError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            WriteError::Unknown => Self::Timeout,
+            _ => Self::Unexpected(error.to_string()),
+        }
+    }
+}
+
+impl From<askama::Error> for Failure {
+    fn from(error: askama::Error) -> Self {
+        Self::Unexpected(error.to_string())
+    }
+}

@@ -1,0 +1,207 @@
+//! Carrying out what was looked at, and telling how far it is.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use inventory_core::Actor;
+use inventory_store::{Progress, Reason, Refusal, RowKind, Staged, Store, Write, WriteError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Imports, MAX_ROWS, PATH, columns, content, find, path, planning, preview};
+use crate::{Admin, failure::Failure, fields::Fields, routes::Router, session::Editor, who::who};
+
+/// How many of the rows are named that others came before.
+const MAX_NAMED: usize = 10;
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new()
+        .route("/admin/import/{id}/run", post(run))
+        .route("/admin/import/{id}/progress", get(progress))
+        .route("/admin/import/{id}/preview", post(anew))
+        .route("/admin/import/{id}/discard", post(discard))
+}
+
+/// How an import ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ended {
+    /// It was carried out.
+    Imported { created: u64, changed: u64, unchanged: u64 },
+    /// Others changed what it is about after it was looked at, so nothing was carried out. The lines, each with what
+    /// happened, and how many more there are.
+    Overtaken { rows: Vec<(u64, String)>, more: usize },
+    /// Nothing was carried out, for this reason.
+    Failed(String),
+    /// Whether it was carried out is not known.
+    Unknown,
+}
+
+impl Ended {
+    /// What was noted with a file.
+    pub(super) fn of(staged: &Staged) -> Option<Self> {
+        serde_json::from_str(staged.outcome.as_deref()?).ok()
+    }
+
+    fn text(&self) -> String {
+        // Cannot fail: it is texts and numbers.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+async fn run(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    State(imports): State<Imports>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let staged = find(&store, &editor, &id).await?;
+    let plan = fields.number("plan")?;
+    if plan != staged.plan {
+        return preview::moved_on(&editor, &store, staged).await;
+    }
+    if staged.plan > 0 && staged.count(RowKind::Faulty) == 0 && store.start_staged(staged.id, plan).await? {
+        let (id, running) = (staged.id, Progress::default());
+        let noted = imports.running(id, running.clone());
+        let actor = Actor::user_import(&editor.user.name);
+        // On a task of its own: whoever asked may close the page meanwhile.
+        tokio::spawn(async move {
+            let ended = carry_out(&store, &staged, actor, running).await;
+            if let Err(failure) = note(&store, &imports, &staged, ended).await {
+                tracing::error!(import = %id, ?failure, "how an import ended could not be noted");
+            }
+            drop(noted);
+            if let Err(error) = store.index_search().await {
+                tracing::warn!(%error, "what was imported could not be put into the index of the search");
+            }
+        });
+    }
+    Ok(Redirect::to(&path(parse(&id)?)).into_response())
+}
+
+fn parse(id: &str) -> Result<Uuid, Failure> {
+    id.parse().map_err(|_| Failure::NotFound("There is no such upload.".to_owned()))
+}
+
+/// One write: all or nothing.
+async fn carry_out(
+    store: &Store,
+    staged: &Staged,
+    actor: Actor,
+    progress: Progress,
+) -> Result<Ended, Failure> {
+    let limit = MAX_ROWS as u64;
+    let rows = store.staged_rows(staged.id, None, 0, limit).await?;
+    let (lines, operations) = planning::operations(&rows)?;
+    drop(rows);
+    let imported = Ended::Imported {
+        created: staged.count(RowKind::Create),
+        changed: staged.count(RowKind::Change),
+        unchanged: staged.count(RowKind::Unchanged),
+    };
+    if operations.is_empty() {
+        return Ok(imported);
+    }
+    Ok(match store.write(Write { progress, ..Write::all(operations, actor) }).await {
+        Ok(_) => imported,
+        Err(WriteError::Refused(refusals)) => overtaken(&lines, &refusals),
+        Err(WriteError::Unknown) => Ended::Unknown,
+        Err(error) => Ended::Failed(format!("Nothing was changed: {error}. Try it again in a moment.")),
+    })
+}
+
+fn overtaken(lines: &[u64], refusals: &[Refusal]) -> Ended {
+    let named = refusals.iter().take(MAX_NAMED).map(|Refusal { index, reason }| {
+        let what = match reason {
+            Reason::Stale(current) => {
+                format!("{} was changed by {} meanwhile", current.name, who(&current.updated_by))
+            }
+            Reason::NoComponent(_) => "its component was deleted meanwhile".to_owned(),
+            reason => reason.to_string(),
+        };
+        (lines.get(*index).copied().unwrap_or_default(), what)
+    });
+    Ended::Overtaken { rows: named.collect(), more: refusals.len().saturating_sub(MAX_NAMED) }
+}
+
+/// Notes how it ended. Where others came before, the file is compared anew.
+async fn note(
+    store: &Store,
+    imports: &Imports,
+    staged: &Staged,
+    ended: Result<Ended, Failure>,
+) -> Result<(), Failure> {
+    let ended = ended.unwrap_or_else(|failure| {
+        tracing::error!(import = %staged.id, ?failure, "an import failed");
+        Ended::Failed("Nothing was changed, because the database did not answer. Try it again.".to_owned())
+    });
+    if matches!(ended, Ended::Overtaken { .. } | Ended::Unknown) {
+        let settings = columns::parsed(staged)?;
+        let content = content(store, staged).await?;
+        if let Ok(rows) = planning::plan(store, imports, content, &settings).await? {
+            return Ok(store.plan_staged(staged.id, settings.text(), rows, Some(ended.text())).await?);
+        }
+    }
+    let done = matches!(ended, Ended::Imported { .. });
+    Ok(store.end_staged(staged.id, staged.plan, ended.text(), done).await?)
+}
+
+/// How far an import is, for the script of its page.
+#[derive(Serialize)]
+struct Told {
+    /// Whether it is still carried out.
+    running: bool,
+    /// How many changes were made, where it is this process that makes them.
+    done: Option<usize>,
+    total: u64,
+}
+
+async fn progress(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    State(imports): State<Imports>,
+    Path(id): Path<String>,
+) -> Result<Json<Told>, Failure> {
+    let staged = find(&store, &editor, &id).await?;
+    let running = staged.started.is_some() && staged.outcome.is_none();
+    Ok(Json(Told { running, done: imports.done(staged.id), total: changes(&staged) }))
+}
+
+/// How many changes a plan makes.
+pub(super) fn changes(staged: &Staged) -> u64 {
+    staged.count(RowKind::Create) + staged.count(RowKind::Change)
+}
+
+/// Compares a file anew with what there is.
+async fn anew(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    State(imports): State<Imports>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let staged = find(&store, &editor, &id).await?;
+    let settings = columns::parsed(&staged)?;
+    let content = content(&store, &staged).await?;
+    match planning::plan(&store, &imports, content, &settings).await? {
+        Ok(rows) => {
+            store.plan_staged(staged.id, settings.text(), rows, None).await?;
+            Ok(Redirect::to(&path(staged.id)).into_response())
+        }
+        Err(_) => Ok(Redirect::to(&columns::path(staged.id)).into_response()),
+    }
+}
+
+async fn discard(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let staged = find(&store, &editor, &id).await?;
+    store.unstage(editor.user.id, staged.id).await?;
+    Ok(Redirect::to(PATH).into_response())
+}

@@ -1,0 +1,200 @@
+//! Where a file comes in, and the files that wait.
+
+use askama::Template;
+use axum::{
+    extract::{
+        DefaultBodyLimit, Multipart, State,
+        multipart::{Field, MultipartError, MultipartRejection},
+    },
+    http::StatusCode,
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use inventory_csv::Header;
+use inventory_store::{StageError, Staged, Store};
+
+use super::{
+    Imports, MAX_ROWS, PATH,
+    columns::{self, MAX_COLUMN_CHARS, MAX_COLUMNS},
+    path, planning,
+    settings::Settings,
+    shortened,
+};
+use crate::{
+    Admin,
+    failure::Failure,
+    moment::{Count, Moment},
+    routes::Router,
+    session::{Editor, SignedIn},
+    shell::{Section, Shell},
+};
+
+/// How long a file may be, in bytes.
+const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
+/// How much of a file that is too long is read away, in bytes, so that whoever sends it comes to read why it is not
+/// taken.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+/// How much is kept of the name of a file, in characters.
+const MAX_NAME_CHARS: usize = 100;
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new().route(PATH, get(page).post(upload).layer(DefaultBodyLimit::max(MAX_DISCARDED_BYTES)))
+}
+
+#[derive(Template)]
+#[template(path = "import.html")]
+struct UploadPage {
+    shell: Shell,
+    waiting: Vec<Staged>,
+    error: Option<String>,
+}
+
+impl UploadPage {
+    fn max_rows() -> Count {
+        Count(MAX_ROWS as u64)
+    }
+
+    fn max_megabytes() -> usize {
+        MAX_FILE_BYTES / 1024 / 1024
+    }
+}
+
+async fn page(Editor(editor): Editor, State(store): State<Store>) -> Result<Response, Failure> {
+    answer(&editor, &store, None).await
+}
+
+async fn answer(
+    editor: &SignedIn,
+    store: &Store,
+    refused: Option<(StatusCode, String)>,
+) -> Result<Response, Failure> {
+    let waiting = store.staged_of(editor.user.id).await?;
+    let (status, error) = match refused {
+        Some((status, error)) => (status, Some(error)),
+        None => (StatusCode::OK, None),
+    };
+    let page = UploadPage { shell: editor.shell(Section::Import), waiting, error };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Why a file is not taken.
+enum Refusal {
+    TooLong,
+    /// It did not come to its end.
+    Broken,
+    /// There is none.
+    Missing,
+    /// What is wrong with it.
+    Unfit(String),
+}
+
+impl From<MultipartError> for Refusal {
+    fn from(error: MultipartError) -> Self {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Self::TooLong } else { Self::Broken }
+    }
+}
+
+impl Refusal {
+    fn told(self) -> (StatusCode, String) {
+        match self {
+            Self::TooLong => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!(
+                    "The file is longer than {} MB, which is the most here. Split it, or have it imported at the \
+                     command line.",
+                    UploadPage::max_megabytes()
+                ),
+            ),
+            Self::Broken => (
+                StatusCode::BAD_REQUEST,
+                "The file did not arrive whole: it took too long, or the connection broke. Nothing was kept. Try \
+                 it again."
+                    .to_owned(),
+            ),
+            Self::Missing => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "Choose a file that has something in it.".to_owned())
+            }
+            Self::Unfit(sentence) => (StatusCode::UNPROCESSABLE_ENTITY, sentence),
+        }
+    }
+}
+
+async fn upload(
+    Editor(editor): Editor,
+    State(store): State<Store>,
+    State(imports): State<Imports>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, Failure> {
+    let form = form.map_err(|rejection| Failure::BadRequest(rejection.body_text()))?;
+    let received = receive(form).await.and_then(|(name, content)| {
+        let (header, settings) = read(&content)?;
+        Ok((name, content, header, settings))
+    });
+    let (name, content, header, settings) = match received {
+        Ok(received) => received,
+        Err(refusal) => return answer(&editor, &store, Some(refusal.told())).await,
+    };
+    let id = match store.stage(editor.user.id, &name, content.clone(), settings.text()).await {
+        Ok(id) => id,
+        Err(StageError::Full) => {
+            let full = "As many files wait to be imported as there is room for. Try it again later.";
+            return answer(&editor, &store, Some((StatusCode::SERVICE_UNAVAILABLE, full.to_owned()))).await;
+        }
+        Err(StageError::Read(error)) => return Err(error.into()),
+    };
+    // What an export wrote says of itself what fills what.
+    if Settings::are_plain(&header)
+        && let Ok(rows) = planning::plan(&store, &imports, content, &settings).await?
+    {
+        store.plan_staged(id, settings.text(), rows, None).await?;
+        return Ok(Redirect::to(&path(id)).into_response());
+    }
+    Ok(Redirect::to(&columns::path(id)).into_response())
+}
+
+/// The file of a form, as far as it is not too long.
+async fn receive(mut form: Multipart) -> Result<(String, Vec<u8>), Refusal> {
+    while let Some(field) = form.next_field().await? {
+        if field.name() == Some("file") {
+            let name = shortened(field.file_name().unwrap_or_default(), MAX_NAME_CHARS);
+            let name = if name.is_empty() { "file.csv".to_owned() } else { name };
+            return Ok((name, bytes(field).await?));
+        }
+    }
+    Err(Refusal::Missing)
+}
+
+async fn bytes(mut field: Field<'_>) -> Result<Vec<u8>, Refusal> {
+    let mut content = Vec::new();
+    let mut length = 0;
+    while let Some(chunk) = field.chunk().await? {
+        length += chunk.len();
+        if length <= MAX_FILE_BYTES {
+            content.extend_from_slice(&chunk);
+        } else {
+            // Read away, and not kept.
+            content = Vec::new();
+        }
+    }
+    match length {
+        0 => Err(Refusal::Missing),
+        _ if length > MAX_FILE_BYTES => Err(Refusal::TooLong),
+        _ => Ok(content),
+    }
+}
+
+/// How a file begins, and what that suggests.
+fn read(content: &[u8]) -> Result<(Header, Settings), Refusal> {
+    let unfit = |sentence: &str| Err(Refusal::Unfit(sentence.to_owned()));
+    if content.starts_with(b"PK\x03\x04") || content.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        return unfit("This is a workbook of a spreadsheet. Save it there as CSV (UTF-8), and upload that.");
+    }
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) || content.contains(&0) {
+        return unfit("This is no text in UTF-8. Save it as CSV (UTF-8), and upload that.");
+    }
+    let delimiter = Header::delimiter(content);
+    let header = columns::header(content, delimiter).map_err(Refusal::Unfit)?;
+    let settings = Settings::suggested(&header, delimiter);
+    Ok((header, settings))
+}

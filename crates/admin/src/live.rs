@@ -1,0 +1,157 @@
+//! `/admin/live`: what others change while a page is open, as Server-Sent Events.
+//!
+//! A page says which event it has seen last, and hears of everything after it that someone else did to a component.
+//! It is told who and which, not what: the page is asked for anew by whoever wants to see it.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response, Sse, sse::Event as Frame, sse::KeepAlive},
+    routing::get,
+};
+use futures::{Stream, StreamExt, stream};
+use inventory_core::{Actor, Component, Event, Recorded, Seq, Subscription};
+use inventory_store::Store;
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Admin, failure::Failure, fields::Parameters, routes::Router, session::SignedIn, who::who};
+
+/// How many pages a process keeps up to date at once.
+const MAX_STREAMS: usize = 256;
+/// How many events a page may have missed and still be told of them; one that missed more is to be loaded again.
+const MAX_MISSED: u64 = 1000;
+/// How long one stream lasts. The browser then asks again, and is let in if the session still is.
+const LIFETIME: Duration = Duration::from_mins(5);
+/// How long a browser waits until it asks again.
+const RETRY: Duration = Duration::from_secs(3);
+/// After how long a silent stream says that it still lives.
+const PING_PERIOD: Duration = Duration::from_secs(15);
+/// The name that the bus knows these streams by.
+const SUBSCRIBER: &str = "admin";
+
+/// The streams of this process. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    free: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { free: Arc::new(Semaphore::new(MAX_STREAMS)), stop: CancellationToken::new() }
+    }
+}
+
+impl Live {
+    /// Ends all streams, and each that is yet to begin.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// The route of the stream.
+pub(crate) fn router() -> Router<Admin> {
+    Router::new().route("/admin/live", get(live))
+}
+
+/// What a page is told of a change.
+#[derive(Serialize)]
+struct News<'a> {
+    id: String,
+    what: &'static str,
+    name: &'a str,
+    version: u64,
+    who: String,
+}
+
+async fn live(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    State(live): State<Live>,
+    Parameters(fields): Parameters,
+) -> Result<Response, Failure> {
+    let permit = Arc::clone(&live.free)
+        .try_acquire_owned()
+        .map_err(|_full| Failure::BadRequest("Too many pages are kept up to date already.".to_owned()))?;
+    let head = store.bus().head();
+    let since = fields.text("since").parse().map_or(head, Seq).min(head);
+    if head.0 - since.0 > MAX_MISSED {
+        // Not an event stream, so the browser does not ask again; the page has an offer to be loaded anew.
+        return Err(Failure::Expired);
+    }
+    let feed = Feed {
+        subscription: store.bus().subscribe_after(SUBSCRIBER, since),
+        own: signed_in.actor(),
+        signed_in,
+        _permit: permit,
+    };
+    let begin = stream::iter([Frame::default().retry(RETRY).comment("on")]);
+    let frames = begin
+        .chain(feed.frames())
+        .take_until(live.stop.cancelled_owned())
+        .take_until(Box::pin(tokio::time::sleep(LIFETIME)));
+    let alive = KeepAlive::new().interval(PING_PERIOD);
+    Ok(Sse::new(frames.map(Ok::<_, Infallible>)).keep_alive(alive).into_response())
+}
+
+/// One page's place in the log.
+struct Feed {
+    subscription: Subscription,
+    /// Whose changes are not news.
+    own: Actor,
+    signed_in: SignedIn,
+    /// Makes room for another stream when this one ends.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Feed {
+    fn frames(self) -> impl Stream<Item = Frame> {
+        stream::unfold(self, |mut feed| async move {
+            let frame = feed.next().await?;
+            Some((frame, feed))
+        })
+    }
+
+    /// The next change that someone else made; `None` at the end.
+    async fn next(&mut self) -> Option<Frame> {
+        loop {
+            let event = match self.subscription.next().await {
+                Ok(event) => event?,
+                // The browser asks again; by then the log may answer.
+                Err(error) => {
+                    tracing::error!(%error, "a page can no longer be kept up to date");
+                    return None;
+                }
+            };
+            if self.signed_in.may_end_with(&event.data) {
+                return None;
+            }
+            if event.actor != self.own
+                && let Some(frame) = frame(&event)
+            {
+                return Some(frame);
+            }
+        }
+    }
+}
+
+fn frame(event: &Recorded) -> Option<Frame> {
+    let (what, component): (_, &Component) = match &event.data {
+        Event::ComponentCreated(created) => ("created", &created.component),
+        Event::ComponentUpdated(updated) => ("changed", &updated.after),
+        Event::ComponentDeleted(deleted) => ("deleted", &deleted.component),
+        _ => return None,
+    };
+    let news = News {
+        id: component.id.to_string(),
+        what,
+        name: component.name.as_str(),
+        version: component.version,
+        who: who(&event.actor),
+    };
+    // Cannot fail: texts and a number.
+    Frame::default().id(event.seq.to_string()).json_data(news).ok()
+}

@@ -1,0 +1,228 @@
+//! The page of a user: the role, keeping the user out, a new password, sessions, tokens, and removing the user.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use inventory_core::{Role, User, UserChange};
+use inventory_store::{AccessRefusal, Expected, NewPassword, Sessions, Store};
+
+use super::{PATH, find, history};
+use crate::{
+    Admin,
+    components::history::History,
+    failure::Failure,
+    fields::Fields,
+    moment::Moment,
+    password, people,
+    routes::Router,
+    session::{Administrator, SignedIn},
+    sessions::{self, Browser},
+    shell::{Notice, Section, Shell},
+    tokens::{self, Row},
+};
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new()
+        .route("/admin/users/{id}", get(page).post(change))
+        .route("/admin/users/{id}/password", post(set_password))
+        .route("/admin/users/{id}/sign-out", post(sign_out))
+        .route("/admin/users/{id}/delete", get(confirm_delete).post(delete))
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct UserPage {
+    shell: Shell,
+    user: User,
+    /// Whether the user looks at their own page.
+    is_self: bool,
+    /// What is chosen in the form.
+    role: Role,
+    disabled: bool,
+    /// Why what was chosen is not saved.
+    trouble: Option<String>,
+    password_error: Option<String>,
+    seen: Option<Moment>,
+    sessions: Vec<Browser>,
+    tokens: Vec<Row>,
+    history: History,
+}
+
+impl UserPage {
+    async fn new(admin: &SignedIn, store: &Store, user: User) -> Result<Self, Failure> {
+        Ok(Self {
+            shell: admin.shell(Section::Users),
+            is_self: user.id == admin.user.id,
+            role: user.role,
+            disabled: user.disabled,
+            trouble: None,
+            password_error: None,
+            seen: store.last_seen().await?.get(&user.id).map(Moment::of),
+            sessions: sessions::of(store, &user, admin.session.id).await?,
+            tokens: tokens::of(store, user.id).await?,
+            history: history::read(store, user.id, None).await?,
+            user,
+        })
+    }
+
+    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
+        Ok((status, Html(self.render()?)).into_response())
+    }
+}
+
+async fn page(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    UserPage::new(&admin, &store, user).await?.answer(StatusCode::OK)
+}
+
+/// Another role, or keeping the user out or letting them in again.
+async fn change(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    let role: Role =
+        fields.text("role").parse().map_err(|error| Failure::BadRequest(format!("The role {error}.")))?;
+    let disabled = fields.has("disabled");
+    let expected = Expected::version(fields.number("version")?);
+    let change = UserChange {
+        role: (role != user.role).then_some(role),
+        disabled: (disabled != user.disabled).then_some(disabled),
+        ..UserChange::default()
+    };
+    let refusal = match store.change_user(user.id, expected, change, None, admin.actor()).await {
+        Ok(now) => {
+            let notice = if now.version == user.version { Notice::Unchanged } else { Notice::Saved };
+            return Ok(people::done(&people::path(user.id), &notice));
+        }
+        Err(error) => people::refusal(error)?,
+    };
+    let page = UserPage::new(&admin, &store, current(&refusal, user)?).await?;
+    // What was chosen stays, beside what the user is now.
+    let trouble = Some(told(&refusal));
+    UserPage { role, disabled, trouble, ..page }.answer(StatusCode::CONFLICT)
+}
+
+/// The user as a refusal leaves them.
+fn current(refusal: &AccessRefusal, before: User) -> Result<User, Failure> {
+    match refusal {
+        AccessRefusal::StaleUser(now) => Ok(now.as_ref().clone()),
+        AccessRefusal::LastAdmin => Ok(before),
+        AccessRefusal::NoUser => Err(super::no_user()),
+        refusal => Err(Failure::Unexpected(refusal.to_string())),
+    }
+}
+
+fn told(refusal: &AccessRefusal) -> String {
+    match refusal {
+        AccessRefusal::StaleUser(now) => format!(
+            "{} changed this user meanwhile, so nothing was saved. The role is {} now, and the user is {}: look \
+             whether what you chose still holds, and save it again.",
+            crate::who::who(&now.updated_by),
+            now.role,
+            if now.is_active() { "active" } else { "disabled" },
+        ),
+        refusal => format!("Nothing was saved. {}", people::sentence(refusal)),
+    }
+}
+
+async fn set_password(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    if user.id == admin.user.id {
+        // There the present one is asked for: a browser that was left open does not give the account away.
+        return Err(Failure::BadRequest("Set your own password on the page of your account.".to_owned()));
+    }
+    let password = match password::typed(&fields) {
+        Ok(password) => NewPassword { password, keep: None },
+        Err(error) => {
+            let page = UserPage::new(&admin, &store, user).await?;
+            return UserPage { password_error: Some(error), ..page }.answer(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    };
+    let expected = Expected::version(fields.number("version")?);
+    let changed =
+        store.change_user(user.id, expected, UserChange::default(), Some(password), admin.actor()).await;
+    let refusal = match changed {
+        Ok(_) => return Ok(people::done(&people::path(user.id), &Notice::PasswordSet)),
+        Err(error) => people::refusal(error)?,
+    };
+    let page = UserPage::new(&admin, &store, current(&refusal, user)?).await?;
+    UserPage { trouble: Some(told(&refusal)), ..page }.answer(StatusCode::CONFLICT)
+}
+
+async fn sign_out(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    match store.sign_out(user.id, Sessions::AllBut(None), admin.actor()).await {
+        Ok(count) => Ok(people::done(&people::path(user.id), &Notice::SessionsEnded(count))),
+        Err(error) => match people::refusal(error)? {
+            AccessRefusal::NoUser => Err(super::no_user()),
+            refusal => Err(Failure::Unexpected(refusal.to_string())),
+        },
+    }
+}
+
+#[derive(Template)]
+#[template(path = "user_delete.html")]
+struct DeletePage {
+    shell: Shell,
+    user: User,
+    /// How many tokens are revoked with the user.
+    tokens: usize,
+    trouble: Option<String>,
+}
+
+impl DeletePage {
+    async fn new(admin: &SignedIn, store: &Store, user: User) -> Result<Self, Failure> {
+        let tokens = tokens::of(store, user.id).await?.len();
+        Ok(Self { shell: admin.shell(Section::Users), user, tokens, trouble: None })
+    }
+
+    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
+        Ok((status, Html(self.render()?)).into_response())
+    }
+}
+
+async fn confirm_delete(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    DeletePage::new(&admin, &store, user).await?.answer(StatusCode::OK)
+}
+
+async fn delete(
+    Administrator(admin): Administrator,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let user = find(&store, &id).await?;
+    let expected = Expected::version(fields.number("version")?);
+    let refusal = match store.delete_user(user.id, expected, admin.actor()).await {
+        Ok(_) => return Ok(people::done(PATH, &Notice::UserRemoved)),
+        Err(error) => people::refusal(error)?,
+    };
+    let page = DeletePage::new(&admin, &store, current(&refusal, user)?).await?;
+    DeletePage { trouble: Some(told(&refusal)), ..page }.answer(StatusCode::CONFLICT)
+}

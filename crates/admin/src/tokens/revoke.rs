@@ -1,0 +1,72 @@
+//! Revoking a token, after it was asked whether to.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{Html, Response},
+    routing::get,
+};
+use inventory_core::{Role, Token, TokenId};
+use inventory_store::{AccessRefusal, Store, TokenKey};
+
+use super::PATH;
+use crate::{
+    Admin,
+    failure::Failure,
+    people,
+    routes::Router,
+    session::SignedIn,
+    shell::{Notice, Section, Shell},
+};
+
+/// The pages of this module.
+pub(super) fn router() -> Router<Admin> {
+    Router::new().route("/admin/tokens/{id}/revoke", get(confirm).post(revoke))
+}
+
+#[derive(Template)]
+#[template(path = "token_revoke.html")]
+struct RevokePage {
+    shell: Shell,
+    token: Token,
+}
+
+async fn confirm(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Failure> {
+    let token = find(&signed_in, &store, &id).await?;
+    Ok(Html(RevokePage { shell: signed_in.shell(Section::Tokens), token }.render()?))
+}
+
+async fn revoke(
+    signed_in: SignedIn,
+    State(store): State<Store>,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    let token = find(&signed_in, &store, &id).await?;
+    match store.revoke_token(TokenKey::Id(token.id), signed_in.actor()).await {
+        Ok(_) => Ok(people::done(PATH, &Notice::TokenRevoked)),
+        Err(error) => match people::refusal(error)? {
+            AccessRefusal::NoToken(_) => Err(no_token()),
+            refusal => Err(Failure::Unexpected(refusal.to_string())),
+        },
+    }
+}
+
+/// The token with this id, where whoever asks may revoke it: their own, and as an administrator any.
+async fn find(signed_in: &SignedIn, store: &Store, id: &str) -> Result<Token, Failure> {
+    let id = id.parse().map(TokenId).map_err(|_| no_token())?;
+    let found = store.tokens().await?.into_iter().find(|token| token.id == id && token.revoked_at.is_none());
+    let token = found.ok_or_else(no_token)?;
+    if token.owner == Some(signed_in.user.id) || signed_in.user.role >= Role::Admin {
+        Ok(token)
+    } else {
+        Err(Failure::Forbidden(Role::Admin))
+    }
+}
+
+fn no_token() -> Failure {
+    Failure::NotFound("There is no such token. It may be revoked already.".to_owned())
+}

@@ -1,0 +1,62 @@
+//! An open page hears of what others change.
+
+use axum::{body::Body, http::Method};
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use crate::visitor::{COMPONENTS, PATIENCE, Site};
+
+/// The next news of a stream; nothing where it ended.
+async fn next(stream: &mut axum::body::BodyDataStream, buffer: &mut String) -> Option<Value> {
+    loop {
+        while let Some((frame, rest)) = buffer.split_once("\n\n") {
+            let data = frame.lines().find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+            buffer.replace_range(..buffer.len() - rest.len(), "");
+            if let Some(data) = data {
+                return Some(serde_json::from_str(&data).unwrap());
+            }
+        }
+        let chunk = tokio::time::timeout(PATIENCE, stream.next()).await.expect("news in time")?;
+        buffer.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn changes_of_others_are_told_and_ones_own_are_not() {
+    for site in Site::each().await {
+        let mut editor = site.editor().await;
+        let since = site.head().await;
+        let request =
+            editor.request(Method::GET, &format!("/admin/live?since={since}")).body(Body::empty()).unwrap();
+        let mut stream = site.respond(request).await.into_body().into_data_stream();
+        let mut buffer = String::new();
+        editor.follow("/admin/components/new", &[("name", "own")]).await;
+        let component = site.create(json!({"name": "a"})).await;
+        site.change(component.id, json!({"name": "b"})).await;
+        site.delete(component.id).await;
+        let id = component.id.to_string();
+        for (what, name, version) in [("created", "a", 1), ("changed", "b", 2), ("deleted", "b", 2)] {
+            let news = next(&mut stream, &mut buffer).await.unwrap();
+            assert_eq!(
+                news,
+                json!({"id": id, "what": what, "name": name, "version": version, "who": "token robot"})
+            );
+        }
+        site.pages.stop_streams();
+        assert_eq!(next(&mut stream, &mut buffer).await, None, "it ends with the service");
+    }
+}
+
+#[tokio::test]
+async fn a_page_says_from_where_it_goes_on() {
+    for site in Site::each().await {
+        let component = site.create(json!({"name": "a"})).await;
+        let head = site.head().await;
+        site.store.bus().published(inventory_core::Seq(head)).await;
+        let mut viewer = site.viewer().await;
+        for path in [COMPONENTS.to_owned(), format!("{COMPONENTS}/{}", component.id)] {
+            viewer.get(&path).await.assert_has(&["data-since=\""]);
+        }
+        assert_eq!(site.stranger().get("/admin/live").await.status, axum::http::StatusCode::SEE_OTHER);
+    }
+}

@@ -1,0 +1,123 @@
+//! Who may read the metrics.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, header::AUTHORIZATION};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use inventory_core::Scope;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    auth::{bearer, insufficient},
+    client::Client,
+    kind::Kind,
+    problem::Problem,
+    rate_limit::Limits,
+};
+
+/// The name that goes with the token where it is sent as a password.
+const USER_NAME: &str = "metrics";
+/// How that is asked for, beside the bearer token that every 401 asks for.
+const BASIC_CHALLENGE: &str = "Basic realm=\"inventory metrics\", charset=\"UTF-8\"";
+
+/// Who may read the metrics on a listener.
+#[derive(Clone)]
+pub enum MetricsAccess {
+    /// Everyone who can connect.
+    Open,
+    /// Who sends this token, or an API token with the scope `metrics`: as a bearer token, or as the password of the
+    /// user `metrics`.
+    Token(TokenDigest),
+    /// Who sends an API token with the scope `metrics`. To everyone else the answer says what an operator can do.
+    Closed,
+}
+
+/// A token of which only the digest is kept, and compared in constant time.
+#[derive(Clone)]
+pub struct TokenDigest([u8; 32]);
+
+impl MetricsAccess {
+    /// Who sends this token.
+    pub fn token(secret: &str) -> Self {
+        Self::Token(TokenDigest::of(secret))
+    }
+
+    /// Refuses a request that may not read them.
+    pub(crate) async fn check(
+        &self,
+        headers: &HeaderMap,
+        client: Client,
+        limits: &Limits,
+    ) -> Result<(), Problem> {
+        let expected = match self {
+            Self::Open => return Ok(()),
+            Self::Token(token) => Some(token),
+            Self::Closed => None,
+        };
+        let Some(secret) = secret(headers) else {
+            return Err(match expected {
+                Some(_) => unauthorized(
+                    "send the token of INVENTORY_METRICS_TOKEN, or an API token with the scope \"metrics\", in the \
+                     header Authorization: Bearer TOKEN or as the password of the user metrics",
+                ),
+                None => Problem::new(
+                    Kind::Forbidden,
+                    "this listener can be reached from other machines, so the metrics are not open on it: send an \
+                     API token with the scope \"metrics\", or set INVENTORY_METRICS_TOKEN to ask scrapers for a \
+                     token, INVENTORY_METRICS_LISTEN to serve the metrics on a listener of their own, or \
+                     INVENTORY_METRICS_PUBLIC=true to open them",
+                ),
+            });
+        };
+        limits.admit_guess(client.address)?;
+        // The operator's own token first: it opens the metrics also while the database is away.
+        if expected.is_some_and(|expected| expected.is_of(&secret)) {
+            return Ok(());
+        }
+        match limits.authenticate(client.address, &secret).await? {
+            Some(found) if found.may(Scope::Metrics) => Ok(()),
+            Some(found) => Err(insufficient(&found, Scope::Metrics)),
+            None => Err(unauthorized("there is no such token, it is revoked or has expired")),
+        }
+    }
+}
+
+impl fmt::Debug for MetricsAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "Open",
+            Self::Token(_) => "Token",
+            Self::Closed => "Closed",
+        })
+    }
+}
+
+impl TokenDigest {
+    fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+
+    fn is_of(&self, secret: &str) -> bool {
+        // Of the digests, so that not even the length of the token shows in the time that this takes.
+        self.0.ct_eq(&Self::of(secret).0).into()
+    }
+}
+
+/// The token that a request sends, in either way.
+fn secret(headers: &HeaderMap) -> Option<String> {
+    bearer(headers).map(ToOwned::to_owned).or_else(|| password(headers))
+}
+
+/// The password of the user [`USER_NAME`] in `Authorization: Basic …` (RFC 7617).
+fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, pair) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let pair = scheme.eq_ignore_ascii_case("basic").then(|| BASE64_STANDARD.decode(pair.trim()).ok())??;
+    let pair = String::from_utf8(pair).ok()?;
+    let (user, password) = pair.split_once(':')?;
+    (user == USER_NAME).then(|| password.to_owned())
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(Kind::Unauthorized, detail).with_challenge(BASIC_CHALLENGE)
+}

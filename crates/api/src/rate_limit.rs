@@ -1,0 +1,333 @@
+//! How many requests are answered: so many a second for each token, and for each address that shows no good
+//! token. And how many wrong tokens an address may send, so that none can be guessed.
+//!
+//! The headers are those of draft-ietf-httpapi-ratelimit-headers-11.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use inventory_core::TokenId;
+use inventory_store::{Authenticated, ReadError, Store};
+
+use crate::{
+    auth::{Identity, bearer},
+    client::{Client, network},
+    http_metrics::HttpMetrics,
+    kind::Kind,
+    limiter::Limiter,
+    problem::Problem,
+};
+
+/// The requests of how many seconds may come at once.
+const BURST_SECONDS: u32 = 2;
+/// How many wrong tokens an address may send at once.
+const MAX_GUESSES: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// After how long it may then send one more.
+const GUESS_PERIOD: Duration = Duration::from_secs(1);
+/// How long a wrong token that comes again from the same address is the same mistake and no further guess: a
+/// program whose token was revoked shuts nobody out beside it.
+const MISTAKE_PERIOD: Duration = Duration::from_mins(10);
+/// After how many wrong tokens those that are no longer remembered are thrown away.
+const SWEEP_GUESSES: usize = 1024;
+
+/// What is answered however often it is asked for.
+const UNLIMITED: [&str; 3] = ["/livez", "/metrics", "/readyz"];
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Whether there is a limit on the requests to a path.
+pub(crate) fn is_limited(path: &str) -> bool {
+    !UNLIMITED.contains(&path.trim_end_matches('/'))
+}
+
+/// The limits of a service.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    store: Store,
+    requests: Option<Requests>,
+    guesses: Guesses,
+    metrics: HttpMetrics,
+}
+
+/// Which limit a request met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// The requests with one token.
+    Token,
+    /// The requests without a good token from one address.
+    Address,
+    /// The wrong tokens from one address.
+    Guesses,
+}
+
+impl Limit {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Token, Self::Address, Self::Guesses];
+
+    /// Its name, in headers and metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Address => "address",
+            Self::Guesses => "guesses",
+        }
+    }
+}
+
+impl Limits {
+    /// So many requests a second; without a number, as many as come.
+    pub(crate) fn new(a_second: Option<NonZeroU32>, store: Store, metrics: HttpMetrics) -> Self {
+        Self { store, requests: a_second.map(Requests::new), guesses: Guesses::new(), metrics }
+    }
+
+    /// Hands a request on, unless it is one of too many. Finds out whose token it carries, for the handler too.
+    pub(crate) async fn pass(&self, mut request: Request, next: Next) -> Response {
+        let address = Client::of(request.extensions()).address;
+        let mut who = Who::Network(network(address));
+        if let Some(secret) = bearer(request.headers()) {
+            if let Err(problem) = self.admit_guess(address) {
+                return problem.into_response();
+            }
+            // One that was wrong a while ago is looked up by the handler only, behind the limit of its address.
+            // Where the database fails, so it does for the handler that needs to know, which says so.
+            if !self.guesses.knows(network(address), secret)
+                && let Ok(token) = self.authenticate(address, secret).await
+            {
+                if let Some(found) = &token {
+                    who = Who::Token(found.token.id);
+                }
+                request.extensions_mut().insert(Identity(token));
+            }
+        }
+        let Some(requests) = &self.requests else { return next.run(request).await };
+        let standing = requests.check(who);
+        let mut response = match standing.wait {
+            None => next.run(request).await,
+            Some(wait) => {
+                self.metrics.refused(standing.limit);
+                requests.refusal(standing.limit, wait).into_response()
+            }
+        };
+        standing.tell(response.headers_mut());
+        response
+    }
+
+    /// Refuses an address that sends wrong tokens too fast, before another one is looked at.
+    pub(crate) fn admit_guess(&self, address: IpAddr) -> Result<(), Problem> {
+        let Some(wait) = self.guesses.wait(network(address)) else { return Ok(()) };
+        self.metrics.refused(Limit::Guesses);
+        let detail = format!("too many wrong tokens came from {address}");
+        Err(Problem::new(Kind::TooManyRequests, detail).with_retry_after(seconds(wait)))
+    }
+
+    /// The token with this secret. One that there is not counts as a guess from this address.
+    pub(crate) async fn authenticate(
+        &self,
+        address: IpAddr,
+        secret: &str,
+    ) -> Result<Option<Authenticated>, ReadError> {
+        let found = self.store.authenticate(secret).await?;
+        if found.is_none() {
+            self.guessed(address, secret);
+        }
+        Ok(found)
+    }
+
+    /// A wrong token came from an address.
+    fn guessed(&self, address: IpAddr, secret: &str) {
+        self.guesses.count(network(address), secret);
+    }
+}
+
+/// Whose requests are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Who {
+    Token(TokenId),
+    Network(IpAddr),
+}
+
+impl Who {
+    fn limit(self) -> Limit {
+        match self {
+            Self::Token(_) => Limit::Token,
+            Self::Network(_) => Limit::Address,
+        }
+    }
+}
+
+/// So many a second, for each token and address.
+#[derive(Debug)]
+struct Requests {
+    limiter: Limiter<Who>,
+    a_second: NonZeroU32,
+    burst: NonZeroU32,
+    token_policy: HeaderValue,
+    address_policy: HeaderValue,
+}
+
+impl Requests {
+    fn new(a_second: NonZeroU32) -> Self {
+        let burst = a_second.saturating_mul(const { NonZeroU32::new(BURST_SECONDS).unwrap() });
+        let policy = |limit: Limit| text(format!("\"{}\";q={burst};w={BURST_SECONDS}", limit.name()));
+        Self {
+            limiter: Limiter::per_second(a_second, burst),
+            a_second,
+            burst,
+            token_policy: policy(Limit::Token),
+            address_policy: policy(Limit::Address),
+        }
+    }
+
+    fn check(&self, who: Who) -> Standing {
+        let (remaining, wait) = match self.limiter.check(&who) {
+            Ok(left) => (left, None),
+            Err(wait) => (0, Some(wait)),
+        };
+        let full_after = self.burst.get().saturating_sub(remaining).div_ceil(self.a_second.get());
+        let policy = match who {
+            Who::Token(_) => &self.token_policy,
+            Who::Network(_) => &self.address_policy,
+        };
+        Standing { limit: who.limit(), policy: policy.clone(), remaining, full_after, wait }
+    }
+
+    fn refusal(&self, limit: Limit, wait: Duration) -> Problem {
+        let whose = match limit {
+            Limit::Token => "with one token",
+            Limit::Address | Limit::Guesses => "without a good token from one address",
+        };
+        let Self { a_second, burst, .. } = self;
+        let detail =
+            format!("at most {a_second} requests a second {whose} are answered, and {burst} at once");
+        Problem::new(Kind::TooManyRequests, detail).with_retry_after(seconds(wait))
+    }
+}
+
+/// Cannot fail where it is used: names and numbers.
+fn text(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// What a client has left.
+#[derive(Debug)]
+struct Standing {
+    limit: Limit,
+    policy: HeaderValue,
+    remaining: u32,
+    /// After how many seconds without a request it is all there again.
+    full_after: u32,
+    /// How long to wait for the next request, where there is nothing left.
+    wait: Option<Duration>,
+}
+
+impl Standing {
+    fn tell(self, headers: &mut HeaderMap) {
+        let Self { limit, policy, remaining, full_after, wait: _ } = self;
+        headers.insert(RATE_LIMIT_POLICY, policy);
+        headers.insert(RATE_LIMIT, text(format!("\"{}\";r={remaining};t={full_after}", limit.name())));
+    }
+}
+
+/// Whole seconds, for a header: never none, or the client would come at once.
+fn seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+/// Wrong tokens by address.
+#[derive(Debug)]
+struct Guesses {
+    by_network: Limiter<IpAddr>,
+    /// Until when no token from an address is looked at.
+    shut: RwLock<HashMap<IpAddr, Instant>>,
+    /// The hashes of the wrong tokens with their addresses, and until when each is remembered.
+    known: RwLock<HashMap<u64, Instant>>,
+    hasher: RandomState,
+}
+
+impl Guesses {
+    fn new() -> Self {
+        Self {
+            by_network: Limiter::new(MAX_GUESSES, GUESS_PERIOD),
+            shut: RwLock::default(),
+            known: RwLock::default(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// How long no token from here is looked at.
+    fn wait(&self, network: IpAddr) -> Option<Duration> {
+        let shut = self.shut.read().unwrap_or_else(PoisonError::into_inner);
+        let wait = shut.get(&network)?.saturating_duration_since(Instant::now());
+        (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Whether this wrong token came from here before.
+    fn knows(&self, network: IpAddr, secret: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        !known.is_empty()
+            && known
+                .get(&self.hasher.hash_one((network, secret)))
+                .is_some_and(|until| *until > Instant::now())
+    }
+
+    fn count(&self, network: IpAddr, secret: &str) {
+        if self.knows(network, secret) {
+            return;
+        }
+        let now = Instant::now();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() % SWEEP_GUESSES == SWEEP_GUESSES - 1 {
+            known.retain(|_, until| *until > now);
+        }
+        known.insert(self.hasher.hash_one((network, secret)), now + MISTAKE_PERIOD);
+        drop(known);
+        let left = self.by_network.check(&network).unwrap_or(0);
+        if left == 0 {
+            let mut shut = self.shut.write().unwrap_or_else(PoisonError::into_inner);
+            shut.retain(|_, until| *until > now);
+            shut.insert(network, now + GUESS_PERIOD);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::V4(number.into())
+    }
+
+    #[test]
+    fn wrong_tokens_shut_their_address_and_no_other() {
+        let guesses = Guesses::new();
+        for number in 1..=MAX_GUESSES.get() {
+            assert_eq!(guesses.wait(address(1)), None, "{number}");
+            guesses.count(address(1), &number.to_string());
+        }
+        assert!(guesses.wait(address(1)).is_some_and(|wait| wait <= GUESS_PERIOD));
+        assert_eq!(guesses.wait(address(2)), None);
+    }
+
+    #[test]
+    fn one_wrong_token_again_and_again_is_one_mistake() {
+        let guesses = Guesses::new();
+        for _ in 0..10 * MAX_GUESSES.get() {
+            guesses.count(address(1), "revoked");
+        }
+        assert_eq!(guesses.wait(address(1)), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! Too many requests, and too many wrong tokens.
+
+use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU32};
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use inventory_api::{Connection, Options};
+use inventory_core::Actor;
+
+use crate::{
+    database::TestDatabase,
+    service::{Answer, COMPONENTS, PATIENCE, SECRET, Service},
+};
+
+/// How many wrong tokens an address may send at once.
+const GUESSES: u32 = 60;
+const HERE: [u8; 4] = [203, 0, 113, 1];
+const THERE: [u8; 4] = [203, 0, 113, 2];
+
+/// A service that answers one request a second, and two at once.
+async fn strict() -> Service {
+    let options = Options { rate_limit: NonZeroU32::new(1), ..Options::default() };
+    Service::with(TestDatabase::sqlite(), options).await
+}
+
+async fn ask(service: &Service, path: &str, from: [u8; 4], token: Option<&str>) -> Answer {
+    let connection = Connection { peer: IpAddr::from(from), tls: false };
+    let mut request = Request::builder().method(Method::GET).uri(path).extension(connection);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    service.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// Asks until the first refusal, which comes soon; how many requests were answered before it.
+async fn until_refused(service: &Service, path: &str, from: [u8; 4], token: Option<&str>) -> (u32, Answer) {
+    for answered in 0..100 {
+        let answer = ask(service, path, from, token).await;
+        if answer.status == 429 {
+            return (answered, answer);
+        }
+    }
+    panic!("no request was refused");
+}
+
+#[tokio::test]
+async fn a_token_gets_so_many_answers_and_another_token_its_own() {
+    let service = strict().await;
+    let first = ask(&service, COMPONENTS, HERE, Some(SECRET)).await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("ratelimit-policy"), "\"token\";q=2;w=2");
+    assert_eq!(first.header("ratelimit"), "\"token\";r=1;t=1");
+    let (_, refused) = until_refused(&service, COMPONENTS, THERE, Some(SECRET)).await;
+    let problem = refused.problem(429, "too-many-requests");
+    assert!(problem["detail"].as_str().unwrap().contains("1 requests a second with one token"), "{problem}");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.header("ratelimit"), "\"token\";r=0;t=2");
+    let other = "another-secret-that-is-long-enough";
+    service.store.ensure_token("other", other, Actor::system()).await.unwrap();
+    assert_eq!(ask(&service, COMPONENTS, HERE, Some(other)).await.status, 200);
+
+    // Who waits is answered again.
+    let answered = async { while ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status != 200 {} };
+    tokio::time::timeout(PATIENCE, answered).await.unwrap();
+
+    let scrape = ask(&service, "/metrics/", HERE, None).await;
+    let refused = scrape
+        .text()
+        .lines()
+        .find(|line| line.starts_with("inventory_http_rate_limited_total{limit=\"token\"}"));
+    assert!(refused.is_some_and(|line| !line.ends_with(" 0")), "{refused:?}");
+    assert!(scrape.text().contains("inventory_http_rate_limited_total{limit=\"guesses\"} 0"));
+}
+
+#[tokio::test]
+async fn an_address_without_a_good_token_gets_so_many_answers_and_another_its_own() {
+    let service = strict().await;
+    for (path, token) in [("/openapi.json", None), ("/problems/busy", Some("wrong")), (COMPONENTS, None)] {
+        let (_, refused) = until_refused(&service, path, HERE, token).await;
+        assert_eq!(refused.header("ratelimit-policy"), "\"address\";q=2;w=2");
+        assert_eq!(refused.header("ratelimit"), "\"address\";r=0;t=2");
+    }
+    assert_eq!(ask(&service, "/openapi.json", THERE, None).await.status, 200);
+    assert_eq!(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status, 200);
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_answered_however_often() {
+    let service = strict().await;
+    for path in ["/livez", "/readyz", "/metrics/", "/metrics"] {
+        for _ in 0..20 {
+            let answer = ask(&service, path, HERE, None).await;
+            assert_eq!(answer.status, 200, "{path}");
+            assert!(!answer.headers.contains_key("ratelimit"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_limit_everything_is_answered() {
+    let service = Service::sqlite().await;
+    for _ in 0..2000 {
+        let answer = ask(&service, "/problems/busy", HERE, None).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.headers.contains_key("ratelimit"));
+    }
+}
+
+#[tokio::test]
+async fn tokens_cannot_be_guessed_fast() {
+    let service = Service::sqlite().await;
+    // The same wrong one, as often as it likes: a program whose token was revoked.
+    for _ in 0..5 * GUESSES {
+        ask(&service, COMPONENTS, HERE, Some("revoked")).await.problem(401, "unauthorized");
+    }
+    let mut refused = 0;
+    for guess in 0..2 * GUESSES {
+        let answer = ask(&service, COMPONENTS, HERE, Some(&format!("guess-{guess}"))).await;
+        refused += u32::from(answer.status == 429);
+    }
+    // In the time that this took, a guess or a few more may have been due.
+    assert!((GUESSES / 2..=GUESSES + 1).contains(&refused), "{refused}");
+    // Now not even the right one is told from wrong ones there, and is as good as ever elsewhere.
+    let mut statuses = BTreeSet::new();
+    for guess in 0..10 {
+        ask(&service, COMPONENTS, HERE, Some(&format!("again-{guess}"))).await;
+        statuses.insert(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status.as_u16());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_eq!(ask(&service, COMPONENTS, THERE, Some(SECRET)).await.status, 200);
+    let refused = ask(&service, COMPONENTS, HERE, Some("one-more")).await;
+    if refused.status == 429 {
+        let problem = refused.problem(429, "too-many-requests");
+        assert_eq!(problem["detail"], "too many wrong tokens came from 203.0.113.1");
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_that_became_a_good_one_is_taken() {
+    let service = strict().await;
+    let secret = "a-secret-that-is-not-yet-one";
+    ask(&service, COMPONENTS, HERE, Some(secret)).await.problem(401, "unauthorized");
+    service.store.ensure_token("late", secret, Actor::system()).await.unwrap();
+    assert_eq!(ask(&service, COMPONENTS, HERE, Some(secret)).await.status, 200);
+}

@@ -1,0 +1,159 @@
+//! `inventory import`: makes the components like the rows of a CSV file, all of them or none.
+
+use std::{
+    io::{Read as _, Write as _, stdin, stdout},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use inventory_csv::{Form, LayoutError, Outcome, Plan, Row, Table, TableError};
+use inventory_store::Operation;
+
+use crate::{
+    Reported,
+    config::{Common, Import},
+    database::Purpose,
+    target::{Attempt, Target},
+};
+
+/// How often an import is planned anew because others changed its rows meanwhile.
+const MAX_ATTEMPTS: usize = 5;
+/// How often the progress bar moves while nothing is known but that work goes on.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Carries out an import, or says what it would do.
+pub(crate) async fn run(common: &Common, options: Import) -> anyhow::Result<()> {
+    let bytes = read(&options.file)?;
+    let form = Form {
+        mappings: &options.map,
+        delimiter: options.delimiter,
+        list_separator: &options.list_separator,
+        max_rows: usize::MAX,
+    };
+    let table = Table::read(&bytes, &form).map_err(explained)?;
+    drop(bytes);
+    if !table.layout.unused.is_empty() {
+        crate::say(&format!("note: nothing is filled from the columns {}", table.layout.unused.join(", ")));
+    }
+    let target = Target::open(common, &options.server, Purpose::Fill).await?;
+    let outcome = match target.check_size(table.rows.len()) {
+        Ok(()) => import(&target, &table, options.dry_run).await,
+        Err(error) => Err(error),
+    };
+    target.close().await;
+    outcome
+}
+
+/// What is wrong with a file, in the words of the command line where an option mends it.
+fn explained(error: TableError) -> anyhow::Error {
+    match &error {
+        TableError::Layout(LayoutError::NoSku { first }) => anyhow!(
+            "{error}: the file has no column of that name, so say what it is made of, such as --map 'sku={{{}}}'",
+            first.as_deref().unwrap_or("COLUMN")
+        ),
+        TableError::Layout(LayoutError::SlotTwice(_) | LayoutError::NoColumn { .. }) => {
+            anyhow!("--map: {error}")
+        }
+        _ => error.into(),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        stdin().read_to_end(&mut bytes).context("cannot read the standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+async fn import(target: &Target, table: &Table, dry_run: bool) -> anyhow::Result<()> {
+    let mut overtaken = String::new();
+    for _ in 0..MAX_ATTEMPTS {
+        let plan = plan(target, table).await?;
+        let bad_rows = report(&plan);
+        let created = plan.count(|outcome| matches!(outcome, Outcome::Create(_)));
+        let updated = plan.count(|outcome| matches!(outcome, Outcome::Change { .. }));
+        let unchanged = plan.count(|outcome| matches!(outcome, Outcome::Unchanged(_)));
+        if dry_run {
+            writeln!(
+                stdout(),
+                "would create {created}, update {updated}, leave {unchanged} unchanged; {bad_rows} bad rows"
+            )?;
+        } else if bad_rows > 0 {
+            crate::say(&format!("error: nothing was changed, because {bad_rows} rows are bad"));
+        }
+        if bad_rows > 0 {
+            return Err(Reported.into());
+        }
+        if dry_run {
+            return Ok(());
+        }
+        let (lines, operations) = plan.operations();
+        match carry_out(target, &operations).await? {
+            Attempt::Done => {
+                writeln!(stdout(), "created {created}, updated {updated}, unchanged {unchanged}")?;
+                return Ok(());
+            }
+            Attempt::Overtaken(refusals) => overtaken = sentence(&lines, &refusals),
+        }
+    }
+    bail!(
+        "nothing was changed, because the components could not be brought to what the file says: {overtaken}"
+    )
+}
+
+/// Looks up what the rows are about and plans them.
+async fn plan(target: &Target, table: &Table) -> anyhow::Result<Plan> {
+    let named = |row: &Row| u64::from(row.id.is_some()) + u64::from(row.sku.is_some());
+    let bar = ProgressBar::new(table.rows.iter().map(named).sum());
+    bar.set_style(style("looking up {bar:40} {pos}/{len}")?);
+    let components = target.find(&table.rows, &bar).await?;
+    bar.finish_and_clear();
+    Ok(Plan::new(table, &components))
+}
+
+async fn carry_out(target: &Target, operations: &[Operation]) -> anyhow::Result<Attempt> {
+    if operations.is_empty() {
+        return Ok(Attempt::Done);
+    }
+    let spinner = ProgressBar::new_spinner();
+    spinner.set_style(style("{spinner} writing {msg} changes, {elapsed}")?);
+    spinner.set_message(operations.len().to_string());
+    spinner.enable_steady_tick(TICK);
+    let attempt = target.write(operations).await;
+    if matches!(attempt, Ok(Attempt::Done)) {
+        target.index_search().await;
+    }
+    spinner.finish_and_clear();
+    attempt
+}
+
+fn style(template: &str) -> anyhow::Result<ProgressStyle> {
+    Ok(ProgressStyle::with_template(template)?)
+}
+
+/// Prints every fault and returns how many rows have one.
+fn report(plan: &Plan) -> usize {
+    for fault in plan.faults() {
+        crate::say(&fault.to_string());
+    }
+    plan.count(|outcome| matches!(outcome, Outcome::Faulty(_)))
+}
+
+/// How many refusals an error names.
+const MAX_NAMED: usize = 5;
+
+fn sentence(lines: &[u64], refusals: &[(usize, String)]) -> String {
+    let named = refusals.iter().take(MAX_NAMED).map(|(index, reason)| {
+        let line = lines.get(*index).copied().unwrap_or_default();
+        format!("line {line}: {reason}")
+    });
+    let mut named: Vec<_> = named.collect();
+    if refusals.len() > MAX_NAMED {
+        named.push(format!("and {} more", refusals.len() - MAX_NAMED));
+    }
+    named.join("; ")
+}

@@ -1,0 +1,179 @@
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP advises, each hash with a salt of its own.
+//!
+//! A hash takes some 20 ms and 19 MiB by design, so few are computed at once, each off the runtime's threads.
+
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc};
+use tokio::sync::Semaphore;
+
+use crate::error::ReadError;
+
+/// How many passwords are hashed at once. Each takes 19 MiB.
+const HASHES_AT_ONCE: usize = 2;
+
+/// A password that may be set. No log and no message shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(not shown)")
+    }
+}
+
+/// Why a text cannot be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// It is too short.
+    #[error("must be at least {min} characters long, and this has {0}", min = Password::MIN_CHARS)]
+    TooShort(usize),
+    /// It is too long.
+    #[error("must be at most {max} characters long, and this has {0}", max = Password::MAX_CHARS)]
+    TooLong(usize),
+}
+
+impl Password {
+    /// The fewest characters. There are no rules of what they must be: length is what counts (NIST SP 800-63B).
+    pub const MIN_CHARS: usize = 12;
+    /// The most characters: more are a mistake, or an attempt to keep the service busy.
+    pub const MAX_CHARS: usize = 256;
+
+    /// Takes a text as a password.
+    pub fn new(text: &str) -> Result<Self, PasswordError> {
+        match text.chars().count() {
+            chars @ 0..Self::MIN_CHARS => Err(PasswordError::TooShort(chars)),
+            Self::MIN_CHARS..=Self::MAX_CHARS => Ok(Self(text.to_owned())),
+            chars => Err(PasswordError::TooLong(chars)),
+        }
+    }
+
+    /// A random one, for a user that a start makes: 144 bits.
+    pub fn generate() -> Result<Self, ReadError> {
+        super::token::random_text::<18>().map(Self)
+    }
+
+    /// The text, to be shown once.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A hash in the PHC string format, with its parameters and its salt.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PasswordHash(pub(crate) String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(not shown)")
+    }
+}
+
+/// Hashes passwords and compares them with hashes, a few at once. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Passwords(Arc<Work>);
+
+#[derive(Debug)]
+struct Work {
+    free: Semaphore,
+    /// How many passwords were compared. It is the same work for each attempt to sign in, which no clock can show
+    /// as surely.
+    compared: AtomicU64,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self(Arc::new(Work { free: Semaphore::new(HASHES_AT_ONCE), compared: AtomicU64::new(0) }))
+    }
+}
+
+/// What a password is compared with where there is no user, so that it takes as long as where there is one.
+static NOBODY: LazyLock<PasswordHash> =
+    LazyLock::new(|| hash("nobody").unwrap_or(PasswordHash(String::new())));
+
+impl Passwords {
+    /// The hash of a password, with a new salt.
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, ReadError> {
+        self.compute(move || hash(&password.0)).await?
+    }
+
+    /// Whether this is the password of a hash; never where there is none.
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        expected: Option<PasswordHash>,
+    ) -> Result<bool, ReadError> {
+        let work = Arc::clone(&self.0);
+        self.compute(move || {
+            let known = expected.is_some();
+            let expected = expected.unwrap_or_else(|| NOBODY.clone());
+            work.compared.fetch_add(1, Ordering::Relaxed);
+            verify(&password, &expected) && known
+        })
+        .await
+    }
+
+    /// How many passwords were compared with hashes so far.
+    #[cfg(test)]
+    pub(super) fn compared(&self) -> u64 {
+        self.0.compared.load(Ordering::Relaxed)
+    }
+
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let failed = |error: &dyn std::fmt::Display| ReadError::Unavailable(format!("no hash: {error}"));
+        let _permit = self.0.free.acquire().await.map_err(|closed| failed(&closed))?;
+        tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
+    }
+}
+
+fn hash(password: &str) -> Result<PasswordHash, ReadError> {
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|error| ReadError::Unavailable(format!("the password cannot be hashed: {error}")))?;
+    Ok(PasswordHash(hash.to_string()))
+}
+
+fn verify(password: &str, expected: &PasswordHash) -> bool {
+    phc::PasswordHash::new(&expected.0)
+        .is_ok_and(|expected| Argon2::default().verify_password(password.as_bytes(), &expected).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_by_its_hash_alone() {
+        let one = hash("correct horse battery").unwrap();
+        assert!(one.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.0);
+        assert_ne!(one, hash("correct horse battery").unwrap(), "each has a salt of its own");
+        assert!(verify("correct horse battery", &one));
+        assert!(!verify("correct horse batterY", &one));
+        assert!(!verify("", &PasswordHash(String::new())));
+    }
+
+    #[test]
+    fn there_is_something_to_compare_with_where_there_is_no_user() {
+        // A hash of the same cost, or who asks could tell by the time it takes.
+        assert!(NOBODY.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+
+    #[test]
+    fn nothing_shows_a_password() {
+        let password = Password::new("correct horse battery").unwrap();
+        assert!(!format!("{password:?}").contains("horse"));
+    }
+
+    #[test]
+    fn passwords_have_a_length() {
+        assert_eq!(Password::new("short"), Err(PasswordError::TooShort(5)));
+        assert_eq!(Password::new(&"x".repeat(257)), Err(PasswordError::TooLong(257)));
+        assert!(Password::new("ä".repeat(12).as_str()).is_ok());
+    }
+}

@@ -1,0 +1,326 @@
+//! Sessions: signing in, being signed in, signing out.
+//!
+//! A session is a random secret in a cookie, of which the database holds the SHA-256. It is looked up in the
+//! database at every request, so that what ends it, or changes its user, does so at once in every process.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use inventory_core::{Actor, SessionId, SignInRefusal, User, UserId, UserName, from_micros, micros};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{
+    AccessDone, AccessOperation, AccessRefusal, NewSession, PasswordHash, Sessions,
+    token::{hash, random_text},
+};
+use crate::{
+    database::Database,
+    entity::{user_account, user_session},
+    error::ReadError,
+    store::Store,
+    write::{Done, Operation, Reason, Write, WriteError},
+};
+
+/// How many random bytes the secret of a session has.
+const SECRET_BYTES: usize = 32;
+/// How much of what a browser says of itself is kept, in characters.
+const MAX_AGENT_CHARS: usize = 200;
+/// How old the time may be at which a session was last seen, before it is written down again.
+const SEEN_PRECISION: Duration = Duration::from_mins(1);
+
+/// Someone who is signed in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Its identity, which is not its secret.
+    pub id: SessionId,
+    /// Who it is, as the database has the user now.
+    pub user: Arc<User>,
+    /// When the user signed in.
+    pub created_at: OffsetDateTime,
+    /// When the user was last seen, to about a minute.
+    pub seen_at: OffsetDateTime,
+    /// From where the user signed in.
+    pub address: IpAddr,
+    /// What the browser called itself.
+    pub agent: String,
+}
+
+impl Session {
+    /// How long a session may go unused.
+    pub const IDLE: Duration = Duration::from_hours(12);
+    /// How long a session lasts at most.
+    pub const LIFETIME: Duration = Duration::from_hours(7 * 24);
+    /// How long a session is kept after it was last used: so long its browser is known to the user.
+    pub const KEPT_FOR: Duration = Duration::from_hours(90 * 24);
+
+    fn is_good(created_at: OffsetDateTime, seen_at: OffsetDateTime, now: OffsetDateTime) -> bool {
+        now < created_at + Self::LIFETIME && now < seen_at + Self::IDLE
+    }
+}
+
+/// An attempt to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct SignIn<'a> {
+    /// The name that was typed.
+    pub name: &'a str,
+    /// The password that was typed.
+    pub password: &'a str,
+    /// From where.
+    pub address: IpAddr,
+    /// What the browser calls itself.
+    pub agent: &'a str,
+}
+
+/// A session that has just begun.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Its secret, which is kept nowhere but in the browser.
+    pub secret: String,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SignInError {
+    /// The name or the password is not right, or the user is kept out. Whoever asks is not told which.
+    #[error("the name or the password is not right")]
+    Refused,
+    /// The database does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] ReadError),
+    /// The session could not be written.
+    #[error(transparent)]
+    Write(WriteError),
+}
+
+impl Store {
+    /// Signs someone in who knows the password. The refusal is an event, too.
+    ///
+    /// It takes as long for a user that there is not as for one that there is. How often it may be tried is up
+    /// to the caller.
+    pub async fn sign_in(&self, attempt: SignIn<'_>) -> Result<SignedIn, SignInError> {
+        let SignIn { name, password, address, agent } = attempt;
+        let row = match name.parse::<UserName>() {
+            Ok(name) => named(self.database(), &name).await?,
+            Err(_) => None,
+        };
+        let expected = row.as_ref().map(|row| PasswordHash(row.password_hash.clone()));
+        let known = self.passwords().verify(password.to_owned(), expected.clone()).await?;
+        let (user, password) = match (row, expected) {
+            (Some(row), Some(password)) => (User::try_from(row)?, password),
+            _ => return self.refuse(None, address, SignInRefusal::UnknownUser).await,
+        };
+        if !known {
+            return self.refuse(Some(user.id), address, SignInRefusal::WrongPassword).await;
+        }
+        if !user.is_active() {
+            return self.refuse(Some(user.id), address, SignInRefusal::Disabled).await;
+        }
+        self.begin_session(Arc::new(user), password, address, agent).await
+    }
+
+    async fn begin_session(
+        &self,
+        user: Arc<User>,
+        password: PasswordHash,
+        address: IpAddr,
+        agent: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let secret = random_text::<SECRET_BYTES>()?;
+        let agent: String = agent.chars().filter(|char| !char.is_control()).take(MAX_AGENT_CHARS).collect();
+        // Version 4: a session's id is shown to administrators and should tell nothing of others.
+        let id = SessionId(Uuid::new_v4());
+        let session = NewSession { id, hash: hash(&secret), user: user.id, address, agent: agent.clone() };
+        let operation = Operation::access(AccessOperation::SignIn { session, password });
+        match self.write(Write::one(operation, Actor::user(&user.name))).await {
+            Ok(_) => {}
+            Err(WriteError::Refused(refusals))
+                if refusals.iter().any(|refusal| {
+                    matches!(
+                        refusal.reason,
+                        Reason::Access(AccessRefusal::UserChanged | AccessRefusal::NoUser)
+                    )
+                }) =>
+            {
+                return self.refuse(Some(user.id), address, SignInRefusal::WrongPassword).await;
+            }
+            Err(error) => return Err(SignInError::Write(error)),
+        }
+        let now = self.clock().now();
+        let session = Session { id, user, created_at: now, seen_at: now, address, agent };
+        Ok(SignedIn { session, secret })
+    }
+
+    async fn refuse(
+        &self,
+        user: Option<UserId>,
+        address: IpAddr,
+        reason: SignInRefusal,
+    ) -> Result<SignedIn, SignInError> {
+        let operation = AccessOperation::RefuseSignIn { user, address, reason };
+        let written = self.write(Write::one(Operation::access(operation), Actor::system())).await;
+        written.map_err(SignInError::Write)?;
+        Err(SignInError::Refused)
+    }
+
+    /// Who is signed in with this secret; `None` where the session has ended, was not used for
+    /// [`Session::IDLE`], has lasted [`Session::LIFETIME`], or its user is disabled.
+    pub async fn session(&self, secret: &str) -> Result<Option<Session>, ReadError> {
+        let found = user_session::Entity::find()
+            .filter(user_session::Column::Hash.eq(hash(secret).to_vec()))
+            .filter(user_session::Column::EndedAt.is_null())
+            .find_also_related(user_account::Entity)
+            .one(&self.database().reader)
+            .await?;
+        let Some((session, Some(user))) = found else { return Ok(None) };
+        let now = self.clock().now();
+        let seen_at = from_micros(session.seen_at);
+        let session = read(session, Arc::new(user.try_into()?))?;
+        if !Session::is_good(session.created_at, seen_at, now) || !session.user.is_active() {
+            return Ok(None);
+        }
+        if now - seen_at > SEEN_PRECISION {
+            self.saw(session.id, now);
+        }
+        Ok(Some(session))
+    }
+
+    /// Writes down that a session was seen, without holding up who is seen. It is no change that anyone
+    /// decided, and so no event.
+    fn saw(&self, id: SessionId, now: OffsetDateTime) {
+        // One at a time: a page asks for many things at once, and one of them will do.
+        let Ok(permit) = Arc::clone(self.seeing()).try_acquire_owned() else { return };
+        let database = self.database().clone();
+        tokio::spawn(async move {
+            let seen = user_session::Entity::update_many()
+                .col_expr(user_session::Column::SeenAt, Expr::value(micros(now)))
+                .filter(user_session::Column::Id.eq(id.0))
+                .exec(database.writer())
+                .await;
+            if let Err(error) = seen {
+                tracing::warn!(%error, "when a session was last used could not be written down");
+            }
+            drop(permit);
+        });
+    }
+
+    /// The sessions of a user that are good, the one that began last first.
+    pub async fn sessions(&self, user: &Arc<User>) -> Result<Vec<Session>, ReadError> {
+        let rows = user_session::Entity::find()
+            .filter(user_session::Column::UserId.eq(user.id.0))
+            .filter(user_session::Column::EndedAt.is_null())
+            .order_by_desc(user_session::Column::CreatedAt)
+            .all(&self.database().reader)
+            .await?;
+        let now = self.clock().now();
+        let sessions = rows.into_iter().map(|row| read(row, Arc::clone(user)));
+        sessions
+            .filter(|session| {
+                session
+                    .as_ref()
+                    .map_or(true, |session| Session::is_good(session.created_at, session.seen_at, now))
+            })
+            .collect()
+    }
+
+    /// When each user was last seen, to about a minute; who was not seen for [`Session::KEPT_FOR`] is left out.
+    pub async fn last_seen(&self) -> Result<HashMap<UserId, OffsetDateTime>, ReadError> {
+        let rows: Vec<(Uuid, i64)> = user_session::Entity::find()
+            .select_only()
+            .column(user_session::Column::UserId)
+            .column_as(user_session::Column::SeenAt.max(), "seen_at")
+            .group_by(user_session::Column::UserId)
+            .into_tuple()
+            .all(&self.database().reader)
+            .await?;
+        Ok(rows.into_iter().map(|(user, seen)| (UserId(user), from_micros(seen))).collect())
+    }
+
+    /// Whether this is the password of a user. How often it may be tried is up to the caller.
+    pub async fn is_password(&self, user: UserId, password: &str) -> Result<bool, ReadError> {
+        let row = user_account::Entity::find_by_id(user.0).one(&self.database().reader).await?;
+        let expected = row.map(|row| PasswordHash(row.password_hash));
+        self.passwords().verify(password.to_owned(), expected).await
+    }
+
+    /// Whether a session that the user of this name had within [`Session::KEPT_FOR`] has this id: a browser that
+    /// can name one is the user's, also after the session has ended.
+    pub async fn knows_browser(&self, name: &UserName, session: SessionId) -> Result<bool, ReadError> {
+        let found = user_session::Entity::find_by_id(session.0)
+            .find_also_related(user_account::Entity)
+            .one(&self.database().reader)
+            .await?;
+        Ok(matches!(found, Some((_, Some(user))) if user.name == name.as_str()))
+    }
+
+    /// Ends sessions of a user, and returns how many.
+    pub async fn sign_out(&self, user: UserId, which: Sessions, actor: Actor) -> Result<u64, WriteError> {
+        let operation = Operation::access(AccessOperation::SignOut { user, which });
+        match self.write(Write::one(operation, actor)).await?.results.pop() {
+            Some(Done::Access(AccessDone::SignedOut(count))) => Ok(count),
+            _ => Err(WriteError::Unknown),
+        }
+    }
+}
+
+async fn named(database: &Database, name: &UserName) -> Result<Option<user_account::Model>, ReadError> {
+    Ok(user_account::Entity::find()
+        .filter(user_account::Column::Name.eq(name.as_str()))
+        .one(&database.reader)
+        .await?)
+}
+
+fn read(row: user_session::Model, user: Arc<User>) -> Result<Session, ReadError> {
+    let user_session::Model { id, hash: _, user_id: _, address, agent, created_at, seen_at, ended_at: _ } =
+        row;
+    let address = address.parse().map_err(|_| ReadError::Corrupt(format!("the address of session {id}")))?;
+    Ok(Session {
+        id: SessionId(id),
+        user,
+        created_at: from_micros(created_at),
+        seen_at: from_micros(seen_at),
+        address,
+        agent,
+    })
+}
+
+/// Forgets the sessions that were not used for a long time.
+pub(crate) async fn purge(database: &Database, now: OffsetDateTime) -> Result<(), DbErr> {
+    user_session::Entity::delete_many()
+        .filter(user_session::Column::SeenAt.lt(micros(now - Session::KEPT_FOR)))
+        .exec(database.writer())
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use inventory_core::{Role, UserChange};
+
+    use super::*;
+    use crate::{Config, Expected, Password};
+
+    #[tokio::test]
+    async fn an_attempt_is_the_same_work_whoever_is_named() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let file = directory.path().join("inventory.db");
+        let store = Store::open(Config::new(format!("sqlite:{}", file.display()))).await.unwrap();
+        for name in ["anna", "bert"] {
+            let password = Password::new("correct horse battery").unwrap();
+            store.create_user(name.parse().unwrap(), Role::Viewer, password, Actor::cli()).await.unwrap();
+        }
+        let bert = store.user_named(&"bert".parse().unwrap()).await.unwrap().unwrap();
+        let disable = UserChange { disabled: Some(true), ..UserChange::default() };
+        store.change_user(bert.id, Expected::Any, disable, None, Actor::cli()).await.unwrap();
+        for (count, name) in (1..).zip(["anna", "bert", "nobody", "no name at all", ""]) {
+            let address = "192.0.2.7".parse().unwrap();
+            let attempt = SignIn { name, password: "a guess", address, agent: "" };
+            let refused = store.sign_in(attempt).await;
+            assert!(matches!(refused, Err(SignInError::Refused)), "{name}: {refused:?}");
+            assert_eq!(store.passwords().compared(), count, "after {name:?}");
+        }
+        store.close().await;
+    }
+}

@@ -1,0 +1,112 @@
+//! Users, as others manage them.
+
+use std::sync::Arc;
+
+use inventory_core::{Actor, Role, SessionId, User, UserChange, UserId, UserName};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::{AccessDone, AccessOperation, Password, token::outlast_leases};
+use crate::{
+    entity::user_account,
+    error::ReadError,
+    store::Store,
+    write::{Done, Expected, Operation, Write, WriteError},
+};
+
+/// Another password of a user.
+#[derive(Debug, Clone)]
+pub struct NewPassword {
+    /// The password.
+    pub password: Password,
+    /// The session in which the user changes it, which does not end with the others.
+    pub keep: Option<SessionId>,
+}
+
+impl Store {
+    /// Adds a user.
+    pub async fn create_user(
+        &self,
+        name: UserName,
+        role: Role,
+        password: Password,
+        actor: Actor,
+    ) -> Result<Arc<User>, WriteError> {
+        let user = User::new(UserId::generate(), name, role, self.clock().now(), actor.clone());
+        let password = self.hashed(password).await?;
+        let operation = AccessOperation::CreateUser { user: Arc::new(user), password };
+        self.user_write(operation, actor).await
+    }
+
+    /// Changes a user, and with `password` sets another one. A new password, like keeping the user out, ends
+    /// the user's sessions. When this returns, what the user may no longer do is refused by every
+    /// process on the database.
+    pub async fn change_user(
+        &self,
+        id: UserId,
+        expected: Expected,
+        change: UserChange,
+        password: Option<NewPassword>,
+        actor: Actor,
+    ) -> Result<Arc<User>, WriteError> {
+        let (password, keep) = match password {
+            Some(NewPassword { password, keep }) => (Some(self.hashed(password).await?), keep),
+            None => (None, None),
+        };
+        let may_narrow = change.role.is_some() || change.disabled == Some(true);
+        let change = UserChange { password: password.is_some(), ..change };
+        let operation = AccessOperation::ChangeUser { id, expected, change, password, keep };
+        let user = self.user_write(operation, actor).await?;
+        if may_narrow {
+            outlast_leases().await;
+        }
+        Ok(user)
+    }
+
+    /// Removes a user, with the user's sessions and tokens. The event log keeps who it was.
+    pub async fn delete_user(
+        &self,
+        id: UserId,
+        expected: Expected,
+        actor: Actor,
+    ) -> Result<Arc<User>, WriteError> {
+        let user = self.user_write(AccessOperation::DeleteUser { id, expected }, actor).await?;
+        outlast_leases().await;
+        Ok(user)
+    }
+
+    async fn hashed(&self, password: Password) -> Result<super::PasswordHash, WriteError> {
+        let hash = self.passwords().hash(password).await;
+        hash.map_err(|error| WriteError::Unavailable(error.to_string()))
+    }
+
+    async fn user_write(&self, operation: AccessOperation, actor: Actor) -> Result<Arc<User>, WriteError> {
+        match self.write(Write::one(Operation::access(operation), actor)).await?.results.pop() {
+            Some(Done::Access(AccessDone::User(user))) => Ok(user),
+            _ => Err(WriteError::Unknown),
+        }
+    }
+
+    /// All users, by name.
+    pub async fn users(&self) -> Result<Vec<User>, ReadError> {
+        let rows = user_account::Entity::find()
+            .order_by_asc(user_account::Column::Name)
+            .all(&self.database().reader)
+            .await?;
+        rows.into_iter().map(User::try_from).collect()
+    }
+
+    /// One user.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, ReadError> {
+        let row = user_account::Entity::find_by_id(id.0).one(&self.database().reader).await?;
+        row.map(User::try_from).transpose()
+    }
+
+    /// The user of this name.
+    pub async fn user_named(&self, name: &UserName) -> Result<Option<User>, ReadError> {
+        let row = user_account::Entity::find()
+            .filter(user_account::Column::Name.eq(name.as_str()))
+            .one(&self.database().reader)
+            .await?;
+        row.map(User::try_from).transpose()
+    }
+}
