@@ -152,8 +152,8 @@ impl App {
         let framed = routes
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(middleware::from_fn_with_state(Arc::clone(&self.edge), edge))
-            .layer(self.metrics.layer());
+            // Both at once: each call of `layer` has its own box around every request.
+            .layer((self.metrics.layer(), middleware::from_fn_with_state(Arc::clone(&self.edge), edge)));
         // A path with a slash at its end that is no route of its own is the same path without it. This comes
         // last and once, so that the paths as they are documented cost nothing more.
         let without_slash = framed.clone();

@@ -50,15 +50,16 @@ pub fn from_micros(micros: i64) -> OffsetDateTime {
 
 /// Times as text (RFC 3339), for `#[serde(with)]`: as `time::serde::rfc3339`, but that it writes without a
 /// text of its own, of which a page of components would have hundreds.
-pub(crate) mod rfc3339 {
+pub mod rfc3339 {
     use serde::{Serializer, ser::Error};
-    pub(crate) use time::serde::rfc3339::deserialize;
+    pub use time::serde::rfc3339::deserialize;
     use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
     /// The longest text, in bytes: `9999-12-31T23:59:59.999999999+23:59`.
     const MAX_BYTES: usize = 35;
 
-    pub(crate) fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes a time.
+    pub fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = [0; MAX_BYTES];
         let mut rest = &mut text[..];
         at.format_into(&mut rest, &Rfc3339).map_err(S::Error::custom)?;

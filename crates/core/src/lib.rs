@@ -54,7 +54,7 @@ mod value;
 
 pub use actor::Actor;
 pub use bus::{Bus, BusStats, DEFAULT_CAPACITY, Publisher, bus};
-pub use clock::{Clock, from_micros, micros};
+pub use clock::{Clock, from_micros, micros, rfc3339};
 pub use cloud_event::CloudEvent;
 pub use component::{Component, ComponentId, Field};
 pub use event::{

@@ -27,8 +27,8 @@ const MAX_CONNECTIONS: usize = 8192;
 /// that crosses the closing from this side would fail.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How many header fields hyper takes: more than the service does, which answers with a problem where hyper
-/// answers without a body.
-const MAX_HEADER_FIELDS: usize = 512;
+/// answers without a body. Hyper makes room for all of them at every request.
+const MAX_HEADER_FIELDS: usize = 128;
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

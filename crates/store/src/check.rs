@@ -17,7 +17,8 @@ use crate::{
     entity::component,
     error::ReadError,
     log::{Log, unsigned},
-    read, search,
+    search,
+    stored::StoredComponent,
 };
 
 /// What a check found.
@@ -168,7 +169,7 @@ async fn rows_agree(
         for row in &rows {
             after = row.try_get_by_index(1)?;
             report.components += 1;
-            match read::component(&row.try_get_by_index::<String>(0)?) {
+            match StoredComponent::new(row.try_get_by_index::<String>(0)?).component() {
                 Ok(component) => row_agrees(row, &component, report)?,
                 Err(error) => report.violation(error.to_string()),
             }

@@ -25,6 +25,7 @@ mod reader;
 mod search;
 mod staging;
 mod store;
+mod stored;
 mod tailer;
 mod transaction;
 mod write;
@@ -44,6 +45,7 @@ pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator,
 pub use search::{Search, SearchError};
 pub use staging::{RowKind, StageError, Staged, StagedRow};
 pub use store::{Config, CountAudit, Snapshot, Stats, Store};
+pub use stored::{ComponentJson, StoredComponent};
 pub use write::{
     Access, Done, Expected, Idempotency, Operation, Progress, Reason, Refusal, Write, WriteError, Written,
 };

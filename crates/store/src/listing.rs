@@ -7,9 +7,8 @@
 mod found;
 mod moved;
 
-use inventory_core::{Component, Seq};
+use inventory_core::Seq;
 use sea_orm::DbBackend;
-use serde::Deserialize;
 
 use self::moved::{MAX_WALK_EVENTS, Moved, can_move};
 
@@ -17,22 +16,34 @@ use crate::{
     condition::{Sql, conditions, key_expression},
     count,
     database::Database,
-    entity::component::{self, json_row},
+    entity::component::json_row,
     error::ReadError,
     query::{Column, From, Key, Page, Place, Query},
     read,
     reader::Bind,
+    stored::StoredComponent,
 };
 
-/// What the statement of a page answers.
-#[derive(Deserialize)]
-struct Answer {
+/// What the statement of a page answers: lines, in which JSON has no line ends.
+struct Answer<'a> {
     /// The last event, at the same moment.
     head: u64,
-    /// The rows beyond the place that did not move.
-    rows: Vec<component::Model>,
     /// The rows that moved, wherever they were.
     moved: Vec<Moved>,
+    /// The rows beyond the place that did not move.
+    rows: std::str::Split<'a, char>,
+}
+
+impl<'a> Answer<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let mut lines = text.split('\n');
+        let head = lines.next()?.parse().ok()?;
+        let moved = match lines.next()? {
+            "[]" => Vec::new(),
+            moved => serde_json::from_str(moved).ok()?,
+        };
+        Some(Self { head, moved, rows: lines })
+    }
 }
 
 /// How far the components that meet the conditions are counted.
@@ -45,42 +56,35 @@ pub(crate) enum Counting {
 }
 
 /// The page that a query asks for.
-pub(crate) async fn page(database: &Database, query: &Query, counting: Counting) -> Result<Page, ReadError> {
+pub(crate) async fn page(
+    database: &Database,
+    query: &Query,
+    counting: Counting,
+) -> Result<Page<StoredComponent>, ReadError> {
     let column = query.sort.column;
     let backwards = query.from.is_backwards();
     let Sql { text, binds, .. } = select(database.backend(), query, counting);
     let answer = database.hot.read(text, binds).await?;
     let (answer, total) = answer.ok_or_else(|| ReadError::Corrupt("a list has no answer".to_owned()))?;
+    let read = Answer::read(&answer);
     let Answer { head, rows, moved } =
-        serde_json::from_str(&answer).map_err(|error| ReadError::Corrupt(error.to_string()))?;
+        read.ok_or_else(|| ReadError::Corrupt("the answer of a list".to_owned()))?;
     let from = query.from.place();
     let since = from.map_or(Seq(head), |place| place.since);
     // Nothing moves in these orders, so a walk through one may last as long as it likes.
     if can_move(column) && !(head.saturating_sub(MAX_WALK_EVENTS)..=head).contains(&since.0) {
         return Err(ReadError::Expired);
     }
-    // In the order of the page; what moved has yet to be read.
-    let mut places = Vec::with_capacity(rows.len() + moved.len());
-    for row in rows {
-        let item = Component::try_from(row)?;
-        places.push((place(column, &item, since), Some(item)));
-    }
+    let mut items: Vec<_> = rows.map(|row| Item::Row(StoredComponent::new(row))).collect();
     let descending = query.sort.descending != backwards;
-    let disordered = !moved.is_empty() || found::applies(query);
-    for moved in moved {
-        let place = moved.place(column, since)?;
-        if from.is_none_or(|from| place.is_beyond(from, descending)) {
-            places.push((place, None));
-        }
-    }
-    if disordered {
-        places.sort_by(|(one, _), (other, _)| one.order(other, descending));
+    if !moved.is_empty() || found::applies(query) {
+        items = in_order(items, moved, query, since, descending)?;
     }
     // One row more than asked for tells whether there is a further page.
-    let further = places.len() > query.limit;
-    places.truncate(query.limit);
+    let further = items.len() > query.limit;
+    items.truncate(query.limit);
     if backwards {
-        places.reverse();
+        items.reverse();
     }
     let (more_after, more_before) = match query.from {
         From::Start => (further, false),
@@ -88,29 +92,66 @@ pub(crate) async fn page(database: &Database, query: &Query, counting: Counting)
         From::After(_) => (further, true),
         From::Before(_) => (true, further),
     };
+    let place = |item: Option<&Item>| item.map(|item| item.place(column, since)).transpose();
     Ok(Page {
-        next: places.last().filter(|_| more_after).map(|(place, _)| place.clone()),
-        previous: places.first().filter(|_| more_before).map(|(place, _)| place.clone()),
-        items: items(database, places).await?,
+        next: place(items.last().filter(|_| more_after))?,
+        previous: place(items.first().filter(|_| more_before))?,
+        items: stored(database, items).await?,
         total: u64::try_from(total).unwrap_or_default(),
     })
 }
 
-/// The components at these places, of which some are yet to be read. What was deleted just now is left out.
-async fn items(
-    database: &Database,
-    places: Vec<(Place, Option<Component>)>,
-) -> Result<Vec<Component>, ReadError> {
-    let missing = places.iter().filter(|(_, item)| item.is_none()).map(|(place, _)| place.id.0).collect();
-    let rows = read::by_id(database, missing).await?;
-    let mut items = Vec::with_capacity(places.len());
-    for (place, item) in places {
-        match item {
-            Some(item) => items.push(item),
-            None => items.extend(rows.get(&place.id.0).map(|row| read::component(row)).transpose()?),
+/// What a page has in one place.
+enum Item {
+    Row(StoredComponent),
+    /// A component that moved, and is yet to be read.
+    Moved(Place),
+}
+
+impl Item {
+    fn place(&self, column: Column, since: Seq) -> Result<Place, ReadError> {
+        match self {
+            Self::Row(row) => row.place(column, since),
+            Self::Moved(place) => Ok(place.clone()),
         }
     }
-    Ok(items)
+}
+
+/// Rows in no particular order and those that moved, in the order of the page.
+fn in_order(
+    rows: Vec<Item>,
+    moved: Vec<Moved>,
+    query: &Query,
+    since: Seq,
+    descending: bool,
+) -> Result<Vec<Item>, ReadError> {
+    let column = query.sort.column;
+    let mut places = Vec::with_capacity(rows.len() + moved.len());
+    for row in rows {
+        places.push((row.place(column, since)?, row));
+    }
+    for moved in moved {
+        let place = moved.place(column, since)?;
+        if query.from.place().is_none_or(|from| place.is_beyond(from, descending)) {
+            places.push((place.clone(), Item::Moved(place)));
+        }
+    }
+    places.sort_by(|(one, _), (other, _)| one.order(other, descending));
+    Ok(places.into_iter().map(|(_, item)| item).collect())
+}
+
+/// The rows of a page, of which some are yet to be read. What was deleted just now is left out.
+async fn stored(database: &Database, items: Vec<Item>) -> Result<Vec<StoredComponent>, ReadError> {
+    let missing = items.iter().filter_map(|item| match item {
+        Item::Row(_) => None,
+        Item::Moved(place) => Some(place.id.0),
+    });
+    let mut missing = read::by_id(database, missing.collect()).await?;
+    let stored = items.into_iter().filter_map(|item| match item {
+        Item::Row(row) => Some(row),
+        Item::Moved(place) => missing.remove(&place.id.0),
+    });
+    Ok(stored.collect())
 }
 
 /// The place from where a page of a list goes on in which components can move. On the first page nothing has
@@ -121,6 +162,10 @@ fn walked(query: &Query) -> Option<&Place> {
 
 fn select(backend: DbBackend, query: &Query, counting: Counting) -> Sql {
     let mut sql = Sql::new(backend, String::new());
+    let (line_end, join) = match backend {
+        DbBackend::Sqlite => ("char(10)", "group_concat"),
+        _ => ("chr(10)", "string_agg"),
+    };
     let walked = walked(query);
     if let Some(place) = walked {
         sql.push("WITH ");
@@ -130,14 +175,13 @@ fn select(backend: DbBackend, query: &Query, counting: Counting) -> Sql {
         sql.push(if walked.is_some() { ", " } else { "WITH " });
         found::table(&mut sql, query);
     }
-    sql.push(" SELECT '{\"head\":' || (SELECT seq FROM event_head) || ',\"moved\":' || ");
+    sql.push(&format!(" SELECT (SELECT seq FROM event_head) || {line_end} || "));
     match walked {
         Some(_) => moved::select(&mut sql, query),
         None => sql.push("'[]'"),
     }
     // All rows in one text: the driver then hands over one value instead of a thousand.
-    let join = if backend == DbBackend::Sqlite { "group_concat" } else { "string_agg" };
-    sql.push(&format!(" || ',\"rows\":[' || coalesce({join}(item, ','), '') || ']}}', "));
+    sql.push(&format!(" || coalesce({line_end} || {join}(item, {line_end}), ''), "));
     if found::applies(query) {
         found::total(&mut sql, query, counting);
     } else {
@@ -195,36 +239,4 @@ fn after(sql: &mut Sql, column: Column, place: &Place, descending: bool, key: &s
     sql.push(", ");
     sql.bind(Bind::Id(place.id.0));
     sql.push(")");
-}
-
-fn place(column: Column, item: &Component, since: Seq) -> Place {
-    fn text(value: Option<&impl ToString>) -> Key {
-        Key::Text(value.map(ToString::to_string).unwrap_or_default())
-    }
-    fn integer(value: u64) -> Key {
-        Key::Integer(i64::try_from(value).unwrap_or(i64::MAX))
-    }
-    let key = match column {
-        Column::Id => Key::Text(String::new()),
-        Column::Sku => text(item.sku.as_ref()),
-        Column::Name => text(Some(&item.name)),
-        Column::Description => text(Some(&item.description)),
-        Column::Notes => text(Some(&item.notes)),
-        Column::Manufacturer => text(item.manufacturer.as_ref()),
-        Column::Mpn => text(item.mpn.as_ref()),
-        Column::Barcode => text(item.barcode.as_ref()),
-        Column::Unit => text(Some(&item.unit)),
-        Column::MinQuantity => Key::Integer(item.min_quantity.micros()),
-        Column::UnitCost => Key::Integer(item.unit_cost.map_or(-1, inventory_core::Amount::micros)),
-        Column::Currency => text(item.currency.as_ref()),
-        Column::DatasheetUrl => text(item.datasheet_url.as_ref()),
-        Column::Tags => Key::Text(serde_json::to_string(&item.tags).unwrap_or_default()),
-        Column::Status => Key::Text(item.status.as_str().to_owned()),
-        Column::CreatedAt => Key::Integer(inventory_core::micros(item.created_at)),
-        Column::CreatedBy => text(Some(&item.created_by)),
-        Column::UpdatedAt => Key::Integer(inventory_core::micros(item.updated_at)),
-        Column::UpdatedBy => text(Some(&item.updated_by)),
-        Column::Version => integer(item.version),
-    };
-    Place { key, id: item.id, since }
 }

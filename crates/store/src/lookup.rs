@@ -7,7 +7,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use inventory_core::{Component, ComponentId};
+use inventory_core::ComponentId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::{
     database::Database,
     error::ReadError,
     read::{self, IDS_PER_STATEMENT},
+    stored::StoredComponent,
 };
 
 /// How many reads may wait; further ones wait to be let in.
@@ -37,8 +38,8 @@ pub(crate) struct Lookups {
 #[derive(Debug)]
 struct Request {
     id: ComponentId,
-    /// The row as JSON: whoever asked reads it, so that this task is soon free for the next.
-    answer: oneshot::Sender<Result<Option<String>, ReadError>>,
+    /// Whoever asked reads the row, so that this task is soon free for the next.
+    answer: oneshot::Sender<Result<Option<StoredComponent>, ReadError>>,
 }
 
 pub(crate) fn lookups(database: Database, stop: CancellationToken) -> (Lookup, Lookups) {
@@ -48,12 +49,11 @@ pub(crate) fn lookups(database: Database, stop: CancellationToken) -> (Lookup, L
 
 impl Lookup {
     /// The component that has this id.
-    pub(crate) async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
+    pub(crate) async fn component(&self, id: ComponentId) -> Result<Option<StoredComponent>, ReadError> {
         let closed = || ReadError::Unavailable("the store is closed".to_owned());
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request { id, answer }).await.map_err(|_closed| closed())?;
-        let row = answered.await.map_err(|_closed| closed())??;
-        row.map(|row| read::component(&row)).transpose()
+        answered.await.map_err(|_closed| closed())?
     }
 }
 

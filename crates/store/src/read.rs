@@ -11,6 +11,7 @@ use crate::{
     entity::component::{self, json_row},
     error::ReadError,
     reader::Bind,
+    stored::StoredComponent,
 };
 
 /// How many ids one statement looks up. Each number of them is a statement of its own, to be kept prepared.
@@ -18,15 +19,18 @@ pub(crate) const IDS_PER_STATEMENT: usize = 64;
 /// How many skus one statement looks up.
 const SKUS_PER_STATEMENT: usize = 500;
 
-/// The rows of these components as JSON, by id.
-pub(crate) async fn by_id(database: &Database, ids: Vec<Uuid>) -> Result<HashMap<Uuid, String>, ReadError> {
+/// The rows of these components, by id.
+pub(crate) async fn by_id(
+    database: &Database,
+    ids: Vec<Uuid>,
+) -> Result<HashMap<Uuid, StoredComponent>, ReadError> {
     let mut rows = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(IDS_PER_STATEMENT) {
         let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
         let row = json_row(database.backend());
         let sql = format!("SELECT {row}, id FROM component WHERE id IN ({})", places.join(", "));
         let found = database.hot.rows::<Uuid>(sql, ids.iter().copied().map(Bind::Id).collect()).await?;
-        rows.extend(found.into_iter().map(|(row, id)| (id, row)));
+        rows.extend(found.into_iter().map(|(row, id)| (id, StoredComponent::new(row))));
     }
     Ok(rows)
 }
@@ -37,7 +41,7 @@ pub(crate) async fn components(
     ids: &[ComponentId],
 ) -> Result<Vec<Component>, ReadError> {
     let rows = by_id(database, ids.iter().map(|id| id.0).collect()).await?;
-    rows.values().map(|row| component(row)).collect()
+    rows.values().map(StoredComponent::component).collect()
 }
 
 /// The components that have one of these skus.
@@ -53,9 +57,4 @@ pub(crate) async fn by_sku(database: &Database, skus: &[Sku]) -> Result<Vec<Comp
         }
     }
     Ok(components)
-}
-
-/// A row that was selected as [`json_row`].
-pub(crate) fn component(row: &str) -> Result<Component, ReadError> {
-    component::Model::from_json(row)?.try_into()
 }

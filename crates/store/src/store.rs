@@ -32,6 +32,7 @@ use crate::{
     prepare::Prepared,
     query::{Column, Page, Query},
     read, search,
+    stored::StoredComponent,
     tailer::Tailer,
     write::{Write, WriteError, Written},
     writer::{Figures, QUEUE, Request, Writer},
@@ -268,18 +269,28 @@ impl Store {
 
     /// One component.
     pub async fn component(&self, id: ComponentId) -> Result<Option<Component>, ReadError> {
+        self.stored_component(id).await?.map(|stored| stored.component()).transpose()
+    }
+
+    /// One component, for those who hand its JSON on.
+    pub async fn stored_component(&self, id: ComponentId) -> Result<Option<StoredComponent>, ReadError> {
         self.inner.lookup.component(id).await
     }
 
     /// A page of components.
     pub async fn components(&self, query: &Query) -> Result<Page, ReadError> {
+        self.stored_components(query).await?.components()
+    }
+
+    /// A page of components, for those who hand their JSON on.
+    pub async fn stored_components(&self, query: &Query) -> Result<Page<StoredComponent>, ReadError> {
         listing::page(&self.inner.database, query, Counting::All).await
     }
 
     /// The same for someone who looks at a list and waits for it: where it is narrowed by anything, its total is
     /// counted up to [`Query::MAX_FOUND`], which then stands for as many or more.
     pub async fn browse(&self, query: &Query) -> Result<Page, ReadError> {
-        listing::page(&self.inner.database, query, Counting::SoFar).await
+        listing::page(&self.inner.database, query, Counting::SoFar).await?.components()
     }
 
     /// The values of a column, which must be [`Column::countable`], among the components that meet the

@@ -59,18 +59,18 @@ impl Fields {
     }
 
     /// A component with only the members that are wanted.
-    pub(super) fn of<'a>(&'a self, component: &'a Component) -> Selected<'a> {
+    pub(super) fn of<'a, T: Serialize>(&'a self, component: &'a T) -> Selected<'a, T> {
         Selected { component, names: self.0.as_deref() }
     }
 }
 
 /// A component of which some members are written.
-pub(super) struct Selected<'a> {
-    component: &'a Component,
+pub(super) struct Selected<'a, T> {
+    component: &'a T,
     names: Option<&'a [&'static str]>,
 }
 
-impl Serialize for Selected<'_> {
+impl<T: Serialize> Serialize for Selected<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(names) = self.names else { return self.component.serialize(serializer) };
         let whole = serde_json::to_value(self.component).map_err(serde::ser::Error::custom)?;

@@ -5,8 +5,9 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use inventory_core::Component;
-use inventory_store::{Column, Filter, From, Operator, Page, Query, Search, Sort, Store};
+use inventory_store::{
+    Column, ComponentJson, Filter, From, Operator, Page, Query, Search, Sort, Store, StoredComponent,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -41,7 +42,7 @@ pub(super) const DEFAULT_SORT: Sort = Sort { column: Column::Id, descending: fal
 pub(super) struct Wire<'a> {
     /// The components, in the order that was asked for.
     #[schema(value_type = Vec<SelectedComponent>)]
-    items: Vec<Selected<'a>>,
+    items: Vec<Selected<'a, ComponentJson<'a>>>,
     /// The `cursor` of the next page; `null` on the last.
     #[schema(required)]
     next_cursor: Option<&'a str>,
@@ -76,7 +77,7 @@ pub(super) async fn list(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(parameters)?;
-    let page = store.components(&asked.query).await?;
+    let page = store.stored_components(&asked.query).await?;
     asked.answer(page)
 }
 
@@ -117,12 +118,13 @@ impl Asked {
         Ok(Self { query: Query { filters, search, sort, from, limit }, list, fields, link })
     }
 
-    fn answer(&self, page: Page) -> Result<Response, Problem> {
+    fn answer(&self, page: Page<StoredComponent>) -> Result<Response, Problem> {
         let Page { items, next, previous, total } = page;
         let next = next.map(|place| cursor::after(self.list, place));
         let previous = previous.map(|place| cursor::before(self.list, place));
+        let components = items.iter().map(StoredComponent::json).collect::<Result<Vec<_>, _>>()?;
         let wire = Wire {
-            items: items.iter().map(|item: &Component| self.fields.of(item)).collect(),
+            items: components.iter().map(|component| self.fields.of(component)).collect(),
             next_cursor: next.as_deref(),
             previous_cursor: previous.as_deref(),
             total,

@@ -7,6 +7,7 @@ use axum::{
 };
 use inventory_core::{Component, ComponentPatch, NewComponent};
 use inventory_store::{Done, Operation, Store, Write, Written};
+use serde::Serialize;
 
 use super::{
     ONE_PATH, PATH,
@@ -24,6 +25,9 @@ use crate::{
     problem::Problem,
     traceparent::Traceparent,
 };
+
+/// How many headers an answer has in the end, so that there is room for all of them from the beginning.
+const HEADERS: usize = 12;
 
 problems!(CreateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, SkuTaken, SlowBody, TooLarge,
     UnsupportedMediaType, Invalid, KeyReused, Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
@@ -66,7 +70,7 @@ pub(super) async fn create(
     let written = store.write(write).await?;
     let replayed = written.replayed;
     let component = only(written)?;
-    let mut response = component_response(StatusCode::CREATED, &component)?;
+    let mut response = component_response(StatusCode::CREATED, etag::of(component.version), &*component)?;
     let headers = response.headers_mut();
     if let Ok(location) = HeaderValue::try_from(format!("{PATH}/{}", component.id)) {
         headers.insert(header::LOCATION, location);
@@ -103,15 +107,15 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     let fields = Fields::parse(parameters.take(fields::PARAMETER).as_deref())?;
     parameters.finish(&[fields::PARAMETER])?;
-    let Some(component) = store.component(id).await? else {
+    let Some(stored) = store.stored_component(id).await? else {
         return Err(Problem::new(Kind::NoComponent, format!("there is no component {id}")));
     };
-    let etag = etag::of(component.version);
-    if known.has(component.version) {
+    let component = stored.json()?;
+    let etag = etag::of(component.version());
+    if known.has(component.version()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON)), (header::ETAG, etag)];
-    Ok((headers, body::of(&fields.of(&component), 1)?).into_response())
+    component_response(StatusCode::OK, etag, &fields.of(&component))
 }
 
 problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, NoComponent, SkuTaken,
@@ -150,7 +154,8 @@ pub(super) async fn update(
     let patch = Box::new(ComponentPatch::from_json(body.value()?)?);
     let operation = Operation::Update { id, expected, patch };
     let written = store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
-    component_response(StatusCode::OK, &*only(written)?)
+    let component = only(written)?;
+    component_response(StatusCode::OK, etag::of(component.version), &*component)
 }
 
 problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, NoComponent, Stale, IfMatchRequired,
@@ -195,9 +200,17 @@ fn only(written: Written) -> Result<std::sync::Arc<Component>, Problem> {
     }
 }
 
-fn component_response(status: StatusCode, component: &Component) -> Result<Response, Problem> {
-    let mut headers = HeaderMap::with_capacity(4);
+fn component_response(
+    status: StatusCode,
+    etag: HeaderValue,
+    component: &impl Serialize,
+) -> Result<Response, Problem> {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON));
-    headers.insert(header::ETAG, etag::of(component.version));
-    Ok((status, headers, body::of(component, 1)?).into_response())
+    headers.insert(header::ETAG, etag);
+    // Not as a tuple, whose headers would be copied one by one.
+    let mut response = Response::new(body::of(component, 1)?);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
 }

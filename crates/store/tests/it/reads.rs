@@ -63,6 +63,49 @@ async fn filters_find_what_they_say() {
     .await;
 }
 
+/// Whoever has seen one of them has seen the other: both carry the same entity tag.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_json_of_a_row_is_that_of_its_component_to_the_byte() {
+    let text: String = "a\t\n".chars().chain((b' '..0x7f).map(char::from)).collect();
+    on_both(|database| async {
+        let store = database.open().await;
+        for value in [
+            json!({"name": "n"}),
+            json!({
+                "name": "\u{e9} \"/\\' \u{1f389}\u{fffd}",
+                "sku": "s",
+                "description": text,
+                "notes": text,
+                "manufacturer": "m\"",
+                "mpn": "\\u0041",
+                "barcode": "4 006381 333931",
+                "unit": "m",
+                "min_quantity": "0.000001",
+                "unit_cost": "12345.6",
+                "currency": "EUR",
+                "datasheet_url": "https://example.com/a%20b?c=\u{e4}&d",
+                "tags": ["b", "a", "\u{f6}l"],
+                "custom_fields": {"z": 2.5e300, "y": "\\\n", "x": -7, "a": true, "b": "\u{2028}"},
+                "status": "archived",
+            }),
+        ] {
+            let id = create(&store, value).await.id;
+            let stored = store.stored_component(id).await.unwrap().unwrap();
+            let component = serde_json::to_string(&stored.component().unwrap()).unwrap();
+            assert_eq!(serde_json::to_string(&stored.json().unwrap()).unwrap(), component);
+            assert_eq!(stored.json().unwrap().version(), 1);
+        }
+        let page = store.stored_components(&query(&[], Column::Name, true, 10)).await.unwrap();
+        let written: Vec<_> =
+            page.items.iter().map(|item| serde_json::to_string(&item.json().unwrap()).unwrap()).collect();
+        let page = store.components(&query(&[], Column::Name, true, 10)).await.unwrap();
+        let expected: Vec<_> = page.items.iter().map(|item| serde_json::to_string(item).unwrap()).collect();
+        assert_eq!(written, expected);
+        store.close().await;
+    })
+    .await;
+}
+
 #[test]
 fn what_is_no_filter_is_said_so() {
     assert!(Filter::parse("colour", "red").is_none());
