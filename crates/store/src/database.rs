@@ -143,6 +143,9 @@ fn options(url: &str, sqlite: bool, connections: u32, read_only: bool) -> Connec
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY_TIMEOUT)
+                // What would undo an insert of many rows is as large as the pages that it changes. A file for it
+                // was made, filled and removed for each batch of creates.
+                .pragma("temp_store", "memory")
                 .statement_cache_capacity(STATEMENT_CACHE);
             if read_only { options.pragma("query_only", "on") } else { options.optimize_on_close(true, None) }
         });
