@@ -108,6 +108,7 @@ impl ComponentJson<'_> {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn amount<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     Amount::from_micros(*micros).serialize(serializer)
 }
@@ -117,6 +118,7 @@ fn optional_amount<S: Serializer>(micros: &Option<i64>, serializer: S) -> Result
     micros.map(Amount::from_micros).serialize(serializer)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn time<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     rfc3339::serialize(&from_micros(*micros), serializer)
 }
