@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use inventory_api::Client;
@@ -13,6 +13,7 @@ use inventory_store::{AccessRefusal, Expected, NewPassword, Sessions, Store};
 
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     password, people,
@@ -55,10 +56,6 @@ impl AccountPage {
             sessions: sessions::of(store, &signed_in.user, signed_in.session.id).await?,
             tokens: tokens::of(store, signed_in.user.id).await?,
         })
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

@@ -13,6 +13,7 @@
 mod account;
 mod address;
 mod agent;
+mod answer;
 mod asset;
 mod chart;
 mod components;

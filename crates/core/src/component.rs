@@ -91,6 +91,33 @@ pub struct Component {
     pub version: u64,
 }
 
+impl Component {
+    /// The names of its members, in their order.
+    pub const MEMBERS: [&'static str; 21] = [
+        "id",
+        "sku",
+        "name",
+        "description",
+        "notes",
+        "manufacturer",
+        "mpn",
+        "barcode",
+        "unit",
+        "min_quantity",
+        "unit_cost",
+        "currency",
+        "datasheet_url",
+        "tags",
+        "custom_fields",
+        "status",
+        "created_at",
+        "created_by",
+        "updated_at",
+        "updated_by",
+        "version",
+    ];
+}
+
 /// A field of a component that users may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -75,11 +75,12 @@ pub(crate) async fn page(
     if can_move(column) && !(head.saturating_sub(MAX_WALK_EVENTS)..=head).contains(&since.0) {
         return Err(ReadError::Expired);
     }
-    let mut items: Vec<_> = rows.map(|row| Item::Row(StoredComponent::new(row))).collect();
-    let descending = query.sort.descending != backwards;
-    if !moved.is_empty() || found::applies(query) {
-        items = in_order(items, moved, query, since, descending)?;
-    }
+    let rows = rows.map(StoredComponent::new);
+    let mut items = if moved.is_empty() && !found::applies(query) {
+        rows.map(Item::Row).collect()
+    } else {
+        in_order(rows, moved, query, since)?
+    };
     // One row more than asked for tells whether there is a further page.
     let further = items.len() > query.limit;
     items.truncate(query.limit);
@@ -119,16 +120,16 @@ impl Item {
 
 /// Rows in no particular order and those that moved, in the order of the page.
 fn in_order(
-    rows: Vec<Item>,
+    rows: impl Iterator<Item = StoredComponent>,
     moved: Vec<Moved>,
     query: &Query,
     since: Seq,
-    descending: bool,
 ) -> Result<Vec<Item>, ReadError> {
     let column = query.sort.column;
-    let mut places = Vec::with_capacity(rows.len() + moved.len());
+    let descending = query.sort.descending != query.from.is_backwards();
+    let mut places = Vec::new();
     for row in rows {
-        places.push((row.place(column, since)?, row));
+        places.push((row.place(column, since)?, Item::Row(row)));
     }
     for moved in moved {
         let place = moved.place(column, since)?;

@@ -7,7 +7,7 @@ use askama::Template;
 use axum::{
     extract::State,
     http::{StatusCode, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::post,
 };
 use inventory_core::{Component, ComponentId, ComponentPatch, Field, Status, Tag};
@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use super::{asked::Asked, draft, export, form::label};
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     moment::Count,
@@ -280,10 +281,6 @@ impl BulkPage {
 
     fn unnamed(&self) -> u64 {
         self.count.saturating_sub(self.named.len() as u64)
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

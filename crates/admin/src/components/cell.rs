@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use inventory_core::{Component, ComponentId, ComponentPatch, Field};
@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::{PATH, column::COLUMNS, draft};
 use crate::{
     Admin, address,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     routes::Router,
@@ -52,10 +53,6 @@ impl CellPage {
 
     fn is_long(&self) -> bool {
         matches!(self.field, Field::Description | Field::Notes)
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

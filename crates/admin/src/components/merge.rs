@@ -9,7 +9,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Response},
+    response::Response,
     routing::post,
 };
 use inventory_core::{Component, Field};
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     routes::Router,
@@ -97,10 +98,6 @@ impl MergePage {
             }
         }
         Some(merged)
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

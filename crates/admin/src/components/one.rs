@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::{StatusCode, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use inventory_core::{Component, ComponentId, Field, FieldError, Invalid};
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::{Fields, Parameters},
     moment::Moment,
@@ -104,7 +105,7 @@ impl<'a> Attempt<'a> {
             trouble,
             since,
         };
-        Ok((status, Html(page.render()?)).into_response())
+        page.answer(status)
     }
 }
 
@@ -268,11 +269,7 @@ struct DeletePage {
     changed: bool,
 }
 
-impl DeletePage {
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
-    }
-}
+impl DeletePage {}
 
 async fn confirm_delete(
     Editor(editor): Editor,

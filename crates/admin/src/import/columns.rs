@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use inventory_core::Field;
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     routes::Router,
@@ -121,10 +122,6 @@ impl ColumnsPage {
             (Some(one), Some(other)) => format!("{one}/{other}"),
             (one, _) => one.unwrap_or_default(),
         }
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

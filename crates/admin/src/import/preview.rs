@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use inventory_core::{Component, ComponentId, ComponentUpdated, NewComponent};
@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     Admin, address,
+    answer::Answer as _,
     components::{Difference, changed, filled},
     failure::Failure,
     fields::Parameters,
@@ -199,7 +200,7 @@ async fn page(
             [("updated_by", by.as_str()), ("sort", "-updated_at")],
         );
         let page = DonePage { shell, staged, created, changed, unchanged, list };
-        return Ok(Html(page.render()?).into_response());
+        return page.answer(StatusCode::OK);
     }
     if let (Some((_, origin)), None) = (staged.started, &ended) {
         let here = imports.done(staged.id);
@@ -210,7 +211,7 @@ async fn page(
             elsewhere: here.is_none() && origin != store.origin(),
             staged,
         };
-        return Ok(Html(page.render()?).into_response());
+        return page.answer(StatusCode::OK);
     }
     if staged.plan == 0 {
         return Ok(Redirect::to(&columns::path(staged.id)).into_response());
@@ -218,7 +219,7 @@ async fn page(
     let kind = RowKind::ALL.into_iter().find(|kind| word(*kind) == fields.text("kind"));
     let number = fields.text("page").parse().unwrap_or(1).max(1);
     let page = preview(&store, shell, staged, kind, number).await?;
-    Ok(Html(page.render()?).into_response())
+    page.answer(StatusCode::OK)
 }
 
 /// The page for whoever said yes to something else than what is planned now.
@@ -229,7 +230,7 @@ pub(super) async fn moved_on(editor: &SignedIn, store: &Store, staged: Staged) -
     let page = preview(store, editor.shell(Section::Import), staged, None, 1).await?;
     let error = "Nothing was changed: the file was compared anew since you looked at it. Look at it again.";
     let page = PreviewPage { error: Some(error.to_owned()), ..page };
-    Ok((StatusCode::CONFLICT, Html(page.render()?)).into_response())
+    page.answer(StatusCode::CONFLICT)
 }
 
 async fn preview(

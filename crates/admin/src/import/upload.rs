@@ -7,7 +7,7 @@ use axum::{
         multipart::{Field, MultipartError, MultipartRejection},
     },
     http::StatusCode,
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use inventory_csv::Header;
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     moment::{Count, Moment},
     routes::Router,
@@ -75,7 +76,7 @@ async fn answer(
         None => (StatusCode::OK, None),
     };
     let page = UploadPage { shell: editor.shell(Section::Import), waiting, error };
-    Ok((status, Html(page.render()?)).into_response())
+    page.answer(status)
 }
 
 /// Why a file is not taken.

@@ -1,17 +1,13 @@
 //! Adding a user.
 
 use askama::Template;
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::{Html, IntoResponse, Response},
-    routing::get,
-};
+use axum::{extract::State, http::StatusCode, response::Response, routing::get};
 use inventory_core::{Role, UserName};
 use inventory_store::{AccessRefusal, Store};
 
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     password, people,
@@ -39,10 +35,6 @@ impl NewUserPage {
     fn new(admin: &SignedIn, name: &str, role: Role) -> Self {
         let shell = admin.shell(Section::Users);
         Self { shell, name: name.to_owned(), role, name_error: None, password_error: None }
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

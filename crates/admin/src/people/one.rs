@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     extract::{Path, State},
     http::StatusCode,
-    response::{Html, IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use inventory_core::{Role, User, UserChange};
@@ -13,6 +13,7 @@ use inventory_store::{AccessRefusal, Expected, NewPassword, Sessions, Store};
 use super::{PATH, find, history};
 use crate::{
     Admin,
+    answer::Answer as _,
     components::history::History,
     failure::Failure,
     fields::Fields,
@@ -68,10 +69,6 @@ impl UserPage {
             history: history::read(store, user.id, None).await?,
             user,
         })
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 
@@ -195,10 +192,6 @@ impl DeletePage {
     async fn new(admin: &SignedIn, store: &Store, user: User) -> Result<Self, Failure> {
         let tokens = tokens::of(store, user.id).await?.len();
         Ok(Self { shell: admin.shell(Section::Users), user, tokens, trouble: None })
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

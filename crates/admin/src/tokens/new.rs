@@ -14,6 +14,7 @@ use time::Duration;
 
 use crate::{
     Admin,
+    answer::Answer as _,
     failure::Failure,
     fields::Fields,
     moment::Moment,
@@ -67,10 +68,6 @@ impl NewTokenPage {
 
     fn is_chosen(&self, scope: Scope) -> bool {
         self.typed.scopes.iter().any(|chosen| chosen == scope)
-    }
-
-    fn answer(self, status: StatusCode) -> Result<Response, Failure> {
-        Ok((status, Html(self.render()?)).into_response())
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "a test that meets an error has failed"
 )]
 
+#[path = "../../../api/tests/it/database.rs"]
 mod database;
 mod door;
 mod visitor;

@@ -13,31 +13,6 @@ use crate::problem::Problem;
 /// The parameter.
 pub(super) const PARAMETER: &str = "fields";
 
-/// The members of a component, in its order.
-pub(super) const NAMES: [&str; 21] = [
-    "id",
-    "sku",
-    "name",
-    "description",
-    "notes",
-    "manufacturer",
-    "mpn",
-    "barcode",
-    "unit",
-    "min_quantity",
-    "unit_cost",
-    "currency",
-    "datasheet_url",
-    "tags",
-    "custom_fields",
-    "status",
-    "created_at",
-    "created_by",
-    "updated_at",
-    "updated_by",
-    "version",
-];
-
 /// Which members of a component a client wants: all, unless it names some.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Option<Vec<&'static str>>);
@@ -46,12 +21,15 @@ impl Fields {
     /// Reads the parameter, where there is one.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = text else { return Ok(Self(None)) };
-        let known = |name: &str| NAMES.into_iter().find(|known| *known == name);
+        let known = |name: &str| Component::MEMBERS.into_iter().find(|known| *known == name);
         let names = text.split(',').map(|name| {
             known(name).ok_or_else(|| {
                 Problem::parameter(
                     PARAMETER,
-                    format!("names {name:?}, which is not a field; there are {}", NAMES.join(", ")),
+                    format!(
+                        "names {name:?}, which is not a field; there are {}",
+                        Component::MEMBERS.join(", ")
+                    ),
                 )
             })
         });
@@ -113,7 +91,7 @@ mod tests {
         let new = NewComponent::from_json(json!({"name": "a", "tags": ["t"]})).unwrap();
         let component =
             new.create(ComponentId::generate(), time::OffsetDateTime::UNIX_EPOCH, Actor::cli()).unwrap();
-        let all = Fields::parse(Some(&NAMES.join(","))).unwrap();
+        let all = Fields::parse(Some(&Component::MEMBERS.join(","))).unwrap();
         assert_eq!(
             serde_json::to_value(all.of(&component)).unwrap(),
             serde_json::to_value(&component).unwrap()

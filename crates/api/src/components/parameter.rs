@@ -1,6 +1,6 @@
 //! The parameters of a list, as the OpenAPI document tells of them: made from what the service reads.
 
-use inventory_core::{Amount, Status};
+use inventory_core::{Amount, Component, Status};
 use inventory_store::{Column, Kind, Operator, Search};
 use serde_json::{Value, json};
 use utoipa::{
@@ -13,8 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    cursor,
-    fields::{self, NAMES},
+    cursor, fields,
     list::{DEFAULT_LIMIT, MAX_FILTER_CHARS, MAX_FILTER_VALUES, MAX_LIMIT, sortable},
 };
 
@@ -102,7 +101,7 @@ impl IntoParams for FieldsParameter {
 }
 
 fn fields_parameter() -> Parameter {
-    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(NAMES)).build();
+    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Component::MEMBERS)).build();
     several(
         fields::PARAMETER,
         "The members that the components in the answer have; all, unless it is given.",

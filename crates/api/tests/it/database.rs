@@ -23,7 +23,7 @@ impl TestDatabase {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var("INVENTORY_TEST_POSTGRES_URL")
             .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned());
-        let name = format!("inventory_api_{}_{}", id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("inventory_test_{}_{}", id(), NEXT.fetch_add(1, Ordering::Relaxed));
         if psql(&server, &format!("CREATE DATABASE {name}")) {
             return Some(Self::Postgres { server, name });
         }
