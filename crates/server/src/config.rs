@@ -83,7 +83,7 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) migrate: bool,
-    /// How many connections read from the database at once.
+    /// How many connections read from the database at once, and how many more are kept for the most frequent reads.
     #[arg(
         long,
         global = true,

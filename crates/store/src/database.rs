@@ -20,7 +20,7 @@ const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many prepared statements a connection keeps. Batches of each size are statements of their own.
 const STATEMENT_CACHE: usize = 256;
 /// How long a read waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection to PostgreSQL may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Limits of PostgreSQL's own, in milliseconds: a process that hangs with a lock must not stop the others.
@@ -79,16 +79,17 @@ impl Database {
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
-    /// Connections that read: open, idle, at most.
+    /// Connections that read, the pool's and the hot reader's: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
-        let (open, idle) = if self.backend() == DbBackend::Sqlite {
+        let (pool_open, pool_idle) = if self.backend() == DbBackend::Sqlite {
             let pool = self.reader.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle())
         } else {
             let pool = self.reader.get_postgres_connection_pool();
             (pool.size(), pool.num_idle())
         };
-        (u64::from(open), idle as u64, u64::from(self.readers))
+        let (hot_open, hot_idle) = self.hot.connections();
+        (u64::from(pool_open) + hot_open as u64, (pool_idle + hot_idle) as u64, 2 * u64::from(self.readers))
     }
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.

@@ -1,9 +1,9 @@
 //! Rows of components as components.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt::Write, sync::LazyLock};
 
 use inventory_core::{Component, ComponentId, Sku};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
@@ -26,13 +26,31 @@ pub(crate) async fn by_id(
 ) -> Result<HashMap<Uuid, StoredComponent>, ReadError> {
     let mut rows = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(IDS_PER_STATEMENT) {
-        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
-        let row = json_row(database.backend());
-        let sql = format!("SELECT {row}, id FROM component WHERE id IN ({})", places.join(", "));
-        let found = database.hot.rows::<Uuid>(sql, ids.iter().copied().map(Bind::Id).collect()).await?;
+        let binds = ids.iter().copied().map(Bind::Id).collect();
+        let found = database.hot.rows::<Uuid>(select_by_id(database.backend(), ids.len()), binds).await?;
         rows.extend(found.into_iter().map(|(row, id)| (id, StoredComponent::new(row))));
     }
     Ok(rows)
+}
+
+/// Selects the rows of so many components. Only the end is written each time: there is one for each batch of
+/// lookups.
+fn select_by_id(backend: DbBackend, count: usize) -> String {
+    static ON_SQLITE: LazyLock<String> = LazyLock::new(|| select_rows(DbBackend::Sqlite));
+    static ON_POSTGRES: LazyLock<String> = LazyLock::new(|| select_rows(DbBackend::Postgres));
+    let beginning = if backend == DbBackend::Sqlite { &*ON_SQLITE } else { &*ON_POSTGRES };
+    let mut sql = String::with_capacity(beginning.len() + count * ", $12".len() + 1);
+    sql.push_str(beginning);
+    for place in 1..=count {
+        // Writing to a string does not fail.
+        let _written = write!(sql, "{}${place}", if place == 1 { "" } else { ", " });
+    }
+    sql.push(')');
+    sql
+}
+
+fn select_rows(backend: DbBackend) -> String {
+    format!("SELECT {}, id FROM component WHERE id IN (", json_row(backend))
 }
 
 /// The components that have one of these ids.

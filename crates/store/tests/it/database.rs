@@ -55,7 +55,7 @@ impl TestDatabase {
         Config { poll: Duration::from_millis(20), ..Config::new(&self.url) }
     }
 
-    async fn drop_database(self) {
+    pub(crate) async fn drop_database(self) {
         if self.directory.is_none()
             && let Some((server, name)) = self.url.rsplit_once('/')
         {

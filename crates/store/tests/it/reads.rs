@@ -7,9 +7,10 @@ use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Seq};
 use inventory_store::{
     Column, Done, Expected, Filter, From, Operation, Page, Query, ReadError, Sort, Store, Write,
 };
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
-use crate::database::{create, new, on_both, patch};
+use crate::database::{TestDatabase, create, new, on_both, patch};
 
 fn query(filters: &[(&str, &str)], column: Column, descending: bool, limit: usize) -> Query {
     let filters = filters.iter().map(|(name, value)| Filter::parse(name, value).unwrap().unwrap()).collect();
@@ -61,6 +62,25 @@ async fn filters_find_what_they_say() {
         store.close().await;
     })
     .await;
+}
+
+/// The server ends what it likes, as when it is restarted: no read of one component notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookup_outlives_its_connection() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let store = database.open().await;
+    let component = create(&store, json!({"name": "n"})).await;
+    let shell = database.shell().await;
+    let others = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for _ in 0..3 {
+        assert_eq!(store.component(component.id).await.unwrap().as_ref(), Some(&component));
+        let ended = Statement::from_string(DbBackend::Postgres, others);
+        let ended = shell.query_one_raw(ended).await.unwrap().unwrap();
+        assert!(ended.try_get_by_index::<i64>(0).unwrap() > 0);
+    }
+    store.close().await;
+    database.drop_database().await;
 }
 
 /// Whoever has seen one of them has seen the other: both carry the same entity tag.
