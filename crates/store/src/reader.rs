@@ -1,9 +1,8 @@
 //! The statements that most requests come down to: rows of a text and one more value.
 //!
-//! It goes past SeaORM to the driver that SeaORM stands on, whose calls moved more memory for one row than
-//! the rest of the request. It runs on connections that are kept out of the pool, which would check
-//! each one after each use: that costs as much as the statement itself. On PostgreSQL the same check is one more
-//! way to the server and back.
+//! It goes past SeaORM to the driver that SeaORM stands on, whose calls moved more memory for one row than the rest
+//! of the request. It runs on connections that are kept out of the pool, which would check each one after each use:
+//! on SQLite that costs as much as the statement itself, on PostgreSQL it is one more way to the server and back.
 
 use std::sync::{
     Arc, Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError,

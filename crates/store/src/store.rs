@@ -45,7 +45,7 @@ pub struct Config {
     pub url: String,
     /// Whether to bring the schema up to date. Otherwise an outdated schema is an error.
     pub migrate: bool,
-    /// How many connections read at once.
+    /// How many connections read at once, and how many more are kept for the most frequent reads.
     pub readers: u32,
     /// How often the log is asked for what other processes committed.
     pub poll: Duration,
