@@ -1,6 +1,6 @@
 //! Connections: one that writes, some that read.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use inventory_migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -96,10 +96,15 @@ impl Database {
     pub(crate) async fn close(&self) {
         self.hot.close().await;
         for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.close_by_ref().await {
-                tracing::warn!(%error, "a database connection did not close well");
-            }
+            warn_unclosed(connection.close_by_ref().await);
         }
+    }
+}
+
+/// Tells the log of a connection that did not close well, which keeps no other from closing.
+pub(crate) fn warn_unclosed<E: Display>(closed: Result<(), E>) {
+    if let Err(error) = closed {
+        tracing::warn!(%error, "a database connection did not close well");
     }
 }
 

@@ -4,28 +4,19 @@
 //! of the request. It runs on connections that are kept out of the pool, which would check each one after each use:
 //! on SQLite that costs as much as the statement itself, on PostgreSQL it is one more way to the server and back.
 
-use std::sync::{
-    Arc, Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+mod kept;
+mod lent;
 
-use futures::TryFutureExt;
+use std::sync::Arc;
+
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, sqlx};
 use sqlx::{
-    AssertSqlSafe, ColumnIndex, Connection, Database, Decode, Encode, IntoArguments, PgConnection, Postgres,
-    Row, Sqlite, SqliteConnection, Type, database::HasStatementCache, postgres::PgConnectOptions,
-    query::Query,
-};
-use tokio::{
-    sync::{Mutex, MutexGuard, Semaphore},
-    time::timeout,
+    AssertSqlSafe, ColumnIndex, Database, Decode, Encode, IntoArguments, Postgres, Row, Sqlite, Type,
+    database::HasStatementCache, query::Query,
 };
 use uuid::Uuid;
 
-use crate::{
-    database::ACQUIRE_TIMEOUT,
-    fault::{Fault, fault},
-};
+use self::{kept::Kept, lent::Lent};
 
 /// A value of an SQL parameter.
 #[derive(Debug, Clone)]
@@ -61,12 +52,7 @@ impl Reader {
             let pool = pool.get_postgres_connection_pool();
             return Ok(Self::Postgres(Lent::new(pool.connect_options(), connections)));
         }
-        let mut kept = Vec::new();
-        for _ in 0..connections {
-            let connection = pool.get_sqlite_connection_pool().acquire().await?.detach();
-            kept.push(Mutex::new(Some(connection)));
-        }
-        Ok(Self::Sqlite(Kept { connections: kept.into(), next: Arc::default() }))
+        Ok(Self::Sqlite(Kept::new(pool.get_sqlite_connection_pool(), connections).await?))
     }
 
     /// The rows, each a text and a value.
@@ -134,122 +120,4 @@ where
     for<'r> T: Decode<'r, R::Database> + Type<R::Database>,
 {
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-}
-
-/// Connections to SQLite that are kept out of the pool.
-#[derive(Debug, Clone)]
-pub(crate) struct Kept {
-    /// Empty once closed.
-    connections: Arc<[Mutex<Option<SqliteConnection>>]>,
-    next: Arc<AtomicUsize>,
-}
-
-impl Kept {
-    async fn rows<T: Value>(&self, sql: String, binds: Vec<Bind>) -> Result<Vec<(String, T)>, sqlx::Error> {
-        let mut connection = self.connection().await;
-        let connection = connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        query(sql, binds).fetch_all(connection).await.and_then(|rows| columns(&rows))
-    }
-
-    /// A connection that is free, or the next one to become so.
-    async fn connection(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
-        let first = self.next.fetch_add(1, Ordering::Relaxed);
-        let turn = |offset: usize| &self.connections[(first.wrapping_add(offset)) % self.connections.len()];
-        for offset in 0..self.connections.len() {
-            if let Ok(free) = turn(offset).try_lock() {
-                return free;
-            }
-        }
-        turn(0).lock().await
-    }
-
-    fn open_and_idle(&self) -> (usize, usize) {
-        let idle = self.connections.iter().filter(|kept| kept.try_lock().is_ok()).count();
-        (self.connections.len(), idle)
-    }
-
-    async fn close(&self) {
-        for kept in &*self.connections {
-            if let Some(connection) = kept.lock().await.take()
-                && let Err(error) = connection.close().await
-            {
-                tracing::warn!(%error, "a database connection did not close well");
-            }
-        }
-    }
-}
-
-/// Connections to PostgreSQL, each lent to one statement at a time.
-///
-/// A connection comes back only from a statement that ended: a read that is given up halfway, as when a client
-/// hangs up, takes its connection with it, because the rest of the answer is still to come on it.
-#[derive(Debug, Clone)]
-pub(crate) struct Lent {
-    options: Arc<PgConnectOptions>,
-    /// How many may be open.
-    connections: usize,
-    /// One permit for each connection that may be open. Closed with the reader.
-    permits: Arc<Semaphore>,
-    free: Arc<StdMutex<Vec<PgConnection>>>,
-}
-
-impl Lent {
-    fn new(options: Arc<PgConnectOptions>, connections: u32) -> Self {
-        let connections = usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS);
-        let permits = Arc::new(Semaphore::new(connections));
-        Self { options, connections, permits, free: Arc::default() }
-    }
-
-    /// Where the server has ended a connection since it was last used, all that are free are replaced.
-    async fn rows<T: Value>(&self, sql: String, binds: Vec<Bind>) -> Result<Vec<(String, T)>, DbErr> {
-        let _permit = within(self.permits.acquire().map_err(|_closed| sqlx::Error::PoolClosed)).await?;
-        let free = self.free().pop();
-        if let Some(free) = free {
-            match self.rows_of(free, sql.clone(), binds.clone()).await {
-                Err(error) if fault(&error) == Fault::Disconnected => self.free().clear(),
-                rows => return rows,
-            }
-        }
-        let opened = within(PgConnection::connect_with(&self.options)).await?;
-        self.rows_of(opened, sql, binds).await
-    }
-
-    async fn rows_of<T: Value>(
-        &self,
-        mut connection: PgConnection,
-        sql: String,
-        binds: Vec<Bind>,
-    ) -> Result<Vec<(String, T)>, DbErr> {
-        let rows = query(sql, binds).fetch_all(&mut connection).await;
-        let rows = rows.and_then(|rows| columns(&rows)).map_err(failed);
-        if !matches!(&rows, Err(error) if fault(error) == Fault::Disconnected) {
-            self.free().push(connection);
-        }
-        rows
-    }
-
-    fn open_and_idle(&self) -> (usize, usize) {
-        let idle = self.free().len();
-        (self.connections.saturating_sub(self.permits.available_permits()) + idle, idle)
-    }
-
-    fn free(&self) -> StdMutexGuard<'_, Vec<PgConnection>> {
-        // Nothing that is done under this lock leaves the list half changed.
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn close(&self) {
-        self.permits.close();
-        let free = std::mem::take(&mut *self.free());
-        for connection in free {
-            if let Err(error) = connection.close().await {
-                tracing::warn!(%error, "a database connection did not close well");
-            }
-        }
-    }
-}
-
-/// Waits for a connection no longer than a read may.
-async fn within<T>(connection: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, DbErr> {
-    timeout(ACQUIRE_TIMEOUT, connection).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)
 }

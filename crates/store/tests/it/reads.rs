@@ -75,6 +75,8 @@ async fn a_lookup_outlives_its_connection() {
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for _ in 0..3 {
         assert_eq!(store.component(component.id).await.unwrap().as_ref(), Some(&component));
+        let stats = store.stats();
+        assert!(stats.readers_idle <= stats.readers_open && stats.readers_open <= stats.readers_max);
         let ended = Statement::from_string(DbBackend::Postgres, others);
         let ended = shell.query_one_raw(ended).await.unwrap().unwrap();
         assert!(ended.try_get_by_index::<i64>(0).unwrap() > 0);
