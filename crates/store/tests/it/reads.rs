@@ -396,3 +396,17 @@ async fn components_are_found_by_sku() {
     })
     .await;
 }
+
+/// `.cargo/config.toml` says how SQLite is built. With one cache for all connections, or statistics of its memory, each
+/// page that a connection looks at is a lock that the others wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_sqlite_share_no_lock() {
+    let database = TestDatabase::sqlite();
+    database.open().await.close().await;
+    let shell = database.shell().await;
+    let sql = "SELECT group_concat(compile_options) FROM pragma_compile_options";
+    let row = shell.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
+    let options: String = row.try_get_by_index(0).unwrap();
+    assert!(options.contains("DEFAULT_MEMSTATUS=0"), "{options}");
+    assert!(!options.contains("ENABLE_MEMORY_MANAGEMENT"), "{options}");
+}
