@@ -11,6 +11,7 @@ mod m20261124_000003_people;
 mod m20261124_000004_search;
 mod m20261124_000005_activity;
 mod m20261124_000006_staged_imports;
+mod m20261125_000007_filters;
 
 pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_search::Migration),
             Box::new(m20261124_000005_activity::Migration),
             Box::new(m20261124_000006_staged_imports::Migration),
+            Box::new(m20261125_000007_filters::Migration),
         ]
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn key_expression(column: Column) -> String {
 pub(crate) fn from_component(sql: &mut Sql, query: &Query, limited: bool) {
     match (&query.search, tags(sql.backend, query).filter(|_| limited)) {
         (Some(search), _) => search::from_found(sql, search, limited && query.filters.is_empty()),
-        (None, Some(tags)) => search::from_found(sql, &tags, false),
+        (None, Some(tags)) => search::from_found(sql, &tags, true),
         (None, None) => sql.push(" FROM component"),
     }
     sql.push(" WHERE ");
@@ -67,16 +67,14 @@ pub(crate) fn is_searched(backend: DbBackend, query: &Query) -> bool {
 }
 
 /// The tags that a query filters by, as words: the index of the search knows where they are, and a tag that few
-/// components have is found without looking at the others. Not on PostgreSQL, whose index reads every text that has
-/// a tag before it hands over the first: with one that half of them have, that takes longer than to look at each.
+/// components have is found without looking at the others. On PostgreSQL only where nothing else is filtered by, for
+/// which its planner would know a better way.
 fn tags(backend: DbBackend, query: &Query) -> Option<Search> {
-    if backend == DbBackend::Postgres {
+    let is_tag = |filter: &&Filter| filter.column == Column::Tags && filter.operator == Operator::Equal;
+    if backend == DbBackend::Postgres && !query.filters.iter().all(|filter| is_tag(&filter)) {
         return None;
     }
-    let tags = query
-        .filters
-        .iter()
-        .filter(|filter| filter.column == Column::Tags && filter.operator == Operator::Equal);
+    let tags = query.filters.iter().filter(is_tag);
     Search::of_tags(tags.flat_map(|filter| &filter.operands).map(operand_text))
 }
 
@@ -89,7 +87,8 @@ pub(crate) fn conditions(sql: &mut Sql, query: &Query) {
     }
 }
 
-fn filters(sql: &mut Sql, filters: &[Filter]) {
+/// Those of the filters alone.
+pub(crate) fn filters(sql: &mut Sql, filters: &[Filter]) {
     if filters.is_empty() {
         sql.push("true");
     }

@@ -13,7 +13,7 @@ use sea_orm::DbBackend;
 use self::moved::{MAX_WALK_EVENTS, Moved, can_move};
 
 use crate::{
-    condition::{Sql, conditions, key_expression},
+    condition::{Sql, key_expression},
     count,
     database::Database,
     entity::component::json_row,
@@ -174,7 +174,7 @@ fn select(backend: DbBackend, query: &Query, counting: Counting) -> Sql {
     }
     if found::applies(query) {
         sql.push(if walked.is_some() { ", " } else { "WITH " });
-        found::table(&mut sql, query);
+        found::tables(&mut sql, query);
     }
     sql.push(&format!(" SELECT (SELECT seq FROM event_head) || {line_end} || "));
     match walked {
@@ -192,21 +192,27 @@ fn select(backend: DbBackend, query: &Query, counting: Counting) -> Sql {
     if found::applies(query) {
         found::rows(&mut sql, query);
     } else {
-        begin_rows(&mut sql);
-        conditions(&mut sql, query);
-        end_rows(&mut sql, query, &key_expression(query.sort.column), "id");
+        select_item(&mut sql);
+        sql.push(" FROM component WHERE true");
+        in_list(&mut sql, query);
+        limit(&mut sql, query);
     }
     sql.push(") AS page");
     sql
 }
 
-fn begin_rows(sql: &mut Sql) {
+fn select_item(sql: &mut Sql) {
     let row = json_row(sql.backend);
-    sql.push(&format!("SELECT {row} AS item FROM component WHERE "));
+    sql.push(&format!("SELECT {row} AS item"));
 }
 
-/// The rest of the rows of a page: those beyond its place that did not move, in its order.
-fn end_rows(sql: &mut Sql, query: &Query, key: &str, id: &str) {
+/// The components beyond the place of the page that did not move, in its order.
+fn in_list(sql: &mut Sql, query: &Query) {
+    in_order_by(sql, query, &key_expression(query.sort.column), "id");
+}
+
+/// The same, of a table that has the value by which components are sorted, and their id, in these columns.
+fn in_order_by(sql: &mut Sql, query: &Query, key: &str, id: &str) {
     let descending = query.sort.descending != query.from.is_backwards();
     if let Some(place) = query.from.place() {
         sql.push(" AND ");
@@ -217,10 +223,19 @@ fn end_rows(sql: &mut Sql, query: &Query, key: &str, id: &str) {
     }
     let direction = if descending { "DESC" } else { "ASC" };
     sql.push(&match query.sort.column {
-        Column::Id => format!(" ORDER BY {id} {direction} LIMIT "),
-        _ => format!(" ORDER BY {key} {direction}, {id} {direction} LIMIT "),
+        Column::Id => format!(" ORDER BY {id} {direction}"),
+        _ => format!(" ORDER BY {key} {direction}, {id} {direction}"),
     });
-    sql.bind(Bind::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1));
+}
+
+/// As many as the page has, and one more.
+fn limit(sql: &mut Sql, query: &Query) {
+    sql.push(" LIMIT ");
+    sql.bind(rows_wanted(query));
+}
+
+fn rows_wanted(query: &Query) -> Bind {
+    Bind::Integer(i64::try_from(query.limit).unwrap_or(i64::MAX - 1) + 1)
 }
 
 /// The rows behind a place in the order of the list.

@@ -89,22 +89,26 @@ impl Search {
 pub(crate) fn from_found(sql: &mut Sql, search: &Search, each: bool) {
     sql.push(" FROM (");
     found_rows(sql, search);
+    // All there is; a limit keeps SQLite from taking this apart and asking it once for each component.
+    sql.push(if sql.backend == DbBackend::Sqlite { " LIMIT -1)" } else { ")" });
+    sql.push(" AS found_by_text");
+    join_component(sql, each);
+}
+
+/// Joins the components to a table with a column `found_row`.
+pub(crate) fn join_component(sql: &mut Sql, each: bool) {
     sql.push(match sql.backend {
-        // All there is; a limit keeps SQLite from taking this apart and asking it once for each component.
-        DbBackend::Sqlite => {
-            " LIMIT -1) AS found_by_text CROSS JOIN component ON component.rowid = found_row"
-        }
+        DbBackend::Sqlite => " CROSS JOIN component ON component.rowid = found_row",
         // The offset keeps PostgreSQL from reading all components for it.
         _ if each => {
-            ") AS found_by_text CROSS JOIN LATERAL
-             (SELECT * FROM component WHERE component.id = found_row OFFSET 0) AS component"
+            " CROSS JOIN LATERAL (SELECT * FROM component WHERE component.id = found_row OFFSET 0) AS component"
         }
-        _ => ") AS found_by_text JOIN component ON component.id = found_row",
+        _ => " JOIN component ON component.id = found_row",
     });
 }
 
-/// What is found, as the rows or ids of components.
-fn found_rows(sql: &mut Sql, search: &Search) {
+/// What is found, as the rows or ids of components, each in a column `found_row`.
+pub(crate) fn found_rows(sql: &mut Sql, search: &Search) {
     let id = if sql.backend == DbBackend::Sqlite {
         indexed_by_fts5(sql, search);
         "rowid"
@@ -149,8 +153,10 @@ fn indexed_by_fts5(sql: &mut Sql, search: &Search) {
     let phrases: Vec<_> = indexed.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
     sql.bind(Bind::Text(phrases.join(" AND ")));
     if !short.is_empty() {
-        sql.push(" AND ");
-        contains(sql, "text", &short);
+        // From where FTS5 keeps the text, which takes half of the time that asking FTS5 for it does.
+        sql.push(" AND (SELECT ");
+        contains(sql, "c0", &short);
+        sql.push(" FROM component_search_content WHERE id = component_search.rowid)");
     }
     sql.push(&format!(
         " AND rowid <= {INDEXED} AND rowid NOT IN (SELECT component FROM component_unindexed)"

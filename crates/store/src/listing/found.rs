@@ -1,23 +1,55 @@
-//! What a search finds, as pages of a list.
+//! What a search or filters find, as pages of a list.
 //!
 //! The index of a search knows nothing of the order of the list. So what is found is gathered first, with the
 //! values by which it is sorted, up to a number that is counted and sorted in a moment. If more is found than
-//! that, every so many components are, and a page is soon full that is gathered in the order of the list.
+//! that, every so many components are, and a page is soon full that is gathered in the order of the list instead,
+//! unless those that are found come late in it.
 
 use sea_orm::DbBackend;
 
-use super::{Counting, Query, begin_rows, end_rows};
-use crate::condition::{Sql, conditions, from_component, key_expression};
+use super::{Counting, Query, in_list, in_order_by, limit, rows_wanted, select_item};
+use crate::{
+    condition::{Sql, conditions, filters, from_component, key_expression},
+    search,
+};
 
 const MAX_FOUND: u64 = Query::MAX_FOUND;
+/// How many components SQLite looks at in the order of the list before it gathers all that are found instead.
+/// Either takes some milliseconds.
+const LOOKED_AT: i64 = 2_000;
 
-/// The table `found` of the components that meet the conditions, or of one more than are counted.
-pub(super) fn table(sql: &mut Sql, query: &Query) {
+/// The table `found` of the components that meet the conditions, or of one more than are counted. A search without
+/// filters reads no component where it finds more than are counted: `found` then is empty, and `hit` has its rows.
+pub(super) fn tables(sql: &mut Sql, query: &Query) {
     let key = key_expression(query.sort.column);
-    sql.push("found AS MATERIALIZED (SELECT id AS found_id, ");
-    sql.push(&format!("{key} AS found_key"));
-    from_component(sql, query, true);
-    sql.push(&format!(" LIMIT {})", MAX_FOUND + 1));
+    let found = format!("found AS MATERIALIZED (SELECT id AS found_id, {key} AS found_key");
+    if let Some(search) = hits(query) {
+        sql.push("hit AS MATERIALIZED (SELECT found_row FROM (");
+        search::found_rows(sql, search);
+        sql.push(&format!(") AS found_by_text LIMIT {}), {found} FROM hit", MAX_FOUND + 1));
+        search::join_component(sql, true);
+        sql.push(&format!(" WHERE NOT ({}))", many(query)));
+    } else {
+        sql.push(&found);
+        from_component(sql, query, true);
+        sql.push(&format!(" LIMIT {})", MAX_FOUND + 1));
+    }
+    if sql.backend == DbBackend::Sqlite {
+        sql.push(", near AS MATERIALIZED (");
+        near(sql, query);
+        sql.push(")");
+    }
+}
+
+/// The search, where it is all that is asked for.
+fn hits(query: &Query) -> Option<&search::Search> {
+    query.search.as_ref().filter(|_| query.filters.is_empty())
+}
+
+/// Whether more is found than are counted.
+fn many(query: &Query) -> String {
+    let counted = if hits(query).is_some() { "hit" } else { "found" };
+    format!("(SELECT count(*) FROM {counted}) > {MAX_FOUND}")
 }
 
 /// Whether a list is gathered so: where anything less than everything is asked for.
@@ -27,7 +59,7 @@ pub(super) fn applies(query: &Query) -> bool {
 
 /// How many are found: of a search as far as they are counted, of filters all of them where all are wanted.
 pub(super) fn total(sql: &mut Sql, query: &Query, counting: Counting) {
-    sql.push(&format!("(SELECT CASE WHEN count(*) > {MAX_FOUND} THEN "));
+    sql.push(&format!("(SELECT CASE WHEN {} THEN ", many(query)));
     if query.search.is_some() || counting == Counting::SoFar {
         sql.push(&MAX_FOUND.to_string());
     } else {
@@ -35,26 +67,73 @@ pub(super) fn total(sql: &mut Sql, query: &Query, counting: Counting) {
         conditions(sql, query);
         sql.push(")");
     }
-    sql.push(" ELSE count(*) END FROM found)");
+    sql.push(" ELSE (SELECT count(*) FROM found) END)");
 }
 
 /// The rows of a page, in no particular order: those that were gathered, or else those that are met in the order
 /// of the list.
 pub(super) fn rows(sql: &mut Sql, query: &Query) {
-    let many = format!("(SELECT count(*) FROM found) > {MAX_FOUND}");
-    begin_rows(sql);
-    sql.push(&format!("id IN (SELECT found_id FROM found WHERE NOT ({many})"));
-    end_rows(sql, query, "found_key", "found_id");
-    sql.push(") UNION ALL SELECT item FROM (");
-    begin_rows(sql);
-    conditions(sql, query);
-    // Each database asks this once where it stands, and for every component where it stands in the other.
-    if sql.backend == DbBackend::Postgres {
-        sql.push(&format!(" AND {many}"));
-    }
-    end_rows(sql, query, &key_expression(query.sort.column), "id");
+    let many = many(query);
+    select_item(sql);
+    sql.push(&format!(" FROM component WHERE id IN (SELECT found_id FROM found WHERE NOT ({many})"));
+    in_order_by(sql, query, "found_key", "found_id");
+    limit(sql, query);
+    sql.push(") UNION ALL ");
     if sql.backend == DbBackend::Sqlite {
-        sql.push(&format!(" * ({many})"));
+        sql.push("SELECT item FROM near WHERE ");
+        near_is_full(sql, query);
+        sql.push(" UNION ALL SELECT item FROM (");
+        far(sql, query);
+        sql.push(&format!(" * ({many} AND NOT "));
+        near_is_full(sql, query);
+        sql.push(")) AS far");
+    } else {
+        sql.push("SELECT item FROM (");
+        select_item(sql);
+        sql.push(" FROM component WHERE ");
+        conditions(sql, query);
+        // PostgreSQL asks this once. As a factor of the limit its planner could make nothing of it.
+        sql.push(&format!(" AND {many}"));
+        in_list(sql, query);
+        limit(sql, query);
+        sql.push(") AS walked");
     }
-    sql.push(") AS walked");
+}
+
+/// Those among the next components of the list that meet the conditions.
+fn near(sql: &mut Sql, query: &Query) {
+    select_item(sql);
+    sql.push(" FROM (SELECT rowid AS found_row FROM component WHERE true");
+    in_list(sql, query);
+    sql.push(&format!(" LIMIT {LOOKED_AT} * ({})) AS looked_at", many(query)));
+    search::join_component(sql, true);
+    sql.push(" WHERE ");
+    conditions(sql, query);
+    limit(sql, query);
+}
+
+fn near_is_full(sql: &mut Sql, query: &Query) {
+    sql.push("((SELECT count(*) FROM near) >= ");
+    sql.bind(rows_wanted(query));
+    sql.push(")");
+}
+
+/// Those that meet the conditions, wherever they are in the list. All that are found are known first, so that of the
+/// others only their place in the list is read.
+fn far(sql: &mut Sql, query: &Query) {
+    select_item(sql);
+    // The sign keeps SQLite from reading and sorting all of them instead.
+    sql.push(" FROM component WHERE +rowid IN (SELECT ");
+    if let Some(search) = &query.search {
+        sql.push("found_row FROM (");
+        search::found_rows(sql, search);
+        sql.push(")");
+    } else {
+        sql.push("rowid FROM component WHERE ");
+        filters(sql, &query.filters);
+    }
+    sql.push(") AND ");
+    filters(sql, &query.filters);
+    in_list(sql, query);
+    limit(sql, query);
 }

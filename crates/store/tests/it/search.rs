@@ -348,32 +348,45 @@ async fn a_search_that_finds_very_much_is_counted_up_to_a_limit() {
 
 /// Much is found, but nothing of it among the first thousands of the list.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_that_finds_very_much_late_in_the_list_finds_it() {
+async fn what_finds_very_much_late_in_the_list_finds_it() {
     on_both(|database| async {
         let store = database.open().await;
         let most = usize::try_from(Query::MAX_FOUND).unwrap();
-        let late = (0..most + 5).map(|n| new(json!({"name": format!("part {n:05}")})));
+        let late = (0..most + 5).map(|n| new(json!({"name": format!("part {n:05}"), "unit": "reel"})));
         let early = (0..6_000).map(|n| new(json!({"name": format!("early {n:05}")})));
         store.write(Write::all(early.chain(late).collect(), Actor::cli())).await.unwrap();
         for indexed in [false, true] {
             if indexed {
                 store.index_search().await.unwrap();
             }
-            for (text, descending) in [("part", false), ("pa", false), ("part 0", true), ("early", true)] {
+            for (text, unit, descending) in [
+                ("part", "", false),
+                ("pa", "", false),
+                ("part 0", "", true),
+                ("early", "", true),
+                ("", "reel", false),
+                ("part", "reel", false),
+                ("pa", "reel", true),
+                ("", "pcs", true),
+            ] {
                 let mut query = query(text, Column::Name, 4_000);
                 query.sort.descending = descending;
+                query
+                    .filters
+                    .extend((!unit.is_empty()).then(|| Filter::parse("unit", unit).unwrap().unwrap()));
                 let (found, total) = walk(&store, query.clone()).await;
                 let first = store.components(&query).await.unwrap().items.remove(0);
-                let (expected, counted, name) = match text {
-                    "early" => (6_000, 6_000, "early 05999"),
-                    "part 0" => (most + 5, most, "part 10004"),
-                    _ => (most + 5, most, "part 00000"),
+                let (expected, name) = match (text, unit, descending) {
+                    ("early", ..) | (_, "pcs", _) => (6_000, "early 05999"),
+                    (.., true) => (most + 5, "part 10004"),
+                    (.., false) => (most + 5, "part 00000"),
                 };
+                let counted = if text.is_empty() { expected } else { expected.min(most) };
                 assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len());
                 assert_eq!(
                     (found.len(), total, first.name.as_str()),
                     (expected, counted as u64, name),
-                    "{text}"
+                    "{text} {unit}"
                 );
             }
         }
