@@ -23,11 +23,18 @@ const STATEMENT_CACHE: usize = 256;
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection to PostgreSQL may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Settings of PostgreSQL's own. Limits in milliseconds: a process that hangs with a lock must not stop the others.
-/// And what it costs to read a page anywhere beside one in order: the default, 4, stands for a disk that turns, and
-/// has the planner read the whole table for a twentieth of its rows.
-const POSTGRES_SETTINGS: [(&str, &str); 3] =
-    [("lock_timeout", "5000"), ("idle_in_transaction_session_timeout", "10000"), ("random_page_cost", "1.1")];
+/// Settings of PostgreSQL's own.
+const POSTGRES_SETTINGS: [(&str, &str); 4] = [
+    // In milliseconds: a process that hangs with a lock must not stop the others.
+    ("lock_timeout", "5000"),
+    ("idle_in_transaction_session_timeout", "10000"),
+    // What it costs to read a page anywhere, beside one in order. The default, 4, stands for a disk that turns, and has
+    // the planner read a whole table for a twentieth of its rows.
+    ("random_page_cost", "1.1"),
+    // Many ask at once. To start further processes for a statement takes as long as most statements do, and what one
+    // asker gains by them others lose.
+    ("max_parallel_workers_per_gather", "0"),
+];
 /// The key of the advisory lock under which PostgreSQL's schema is migrated.
 const MIGRATION_LOCK: i64 = 7_203_410;
 /// How often an opening that meets a locked database is tried, and the pause between two tries.
@@ -186,6 +193,7 @@ async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenE
         let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await.map_err(failed)?;
     }
+    tracing::info!(migrations = pending, "bringing the schema up to date");
     Migrator::up(&transaction, None).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
 }

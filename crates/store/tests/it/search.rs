@@ -81,6 +81,10 @@ async fn every_word_is_found_as_part_of_a_word_in_any_column() {
             ("d'e", &["gamma"]),
             ("'", &["gamma"]),
             ("*", &["beta"]),
+            ("?", &[]),
+            ("[", &["gamma"]),
+            ("]b", &["gamma"]),
+            ("b[", &["gamma"]),
             ("secret", &[]),
             // Tags, but not how they are stored.
             ("a]b[", &["gamma"]),
