@@ -162,6 +162,12 @@ const select = (row) => row.querySelector('input[name="row"]')?.click();
 const open = (row) => row.querySelector("td.name a").click();
 const toRow = (row) => row && focusRow(row);
 
+/** To what can be done with the selected rows, which is below all of them; where none is selected, with this one. */
+function act(row) {
+  if (!document.querySelector('#list input[name="row"]:checked')) select(row);
+  document.querySelector("#bulk select")?.focus();
+}
+
 const ROW_KEYS = {
   ArrowDown: (row) => toRow(row.nextElementSibling),
   ArrowUp: (row) => toRow(row.previousElementSibling),
@@ -173,6 +179,7 @@ const ROW_KEYS = {
   Enter: open,
   e: (row) => edit(row.querySelector("td.name[data-edit]") ?? row.querySelector("td[data-edit]")),
   x: select,
+  a: act,
   // Out of the list, to where it is searched.
   Escape: () => document.getElementById("find")?.focus(),
 };
@@ -188,6 +195,7 @@ const CELL_KEYS = {
   Enter: open,
   e: (row, cell) => edit(cell),
   x: select,
+  a: act,
   Escape: focusRow,
 };
 CELL_KEYS.F2 = CELL_KEYS.e;
@@ -204,5 +212,7 @@ document.addEventListener("keydown", (event) => {
     // From the search box the list is one key away.
     event.preventDefault();
     toRow(rows()[0]);
+  } else if (event.key === "Escape" && target.closest?.("#bulk")) {
+    toRow(rows().find((row) => row.tabIndex === 0));
   }
 });

@@ -107,6 +107,10 @@ fn refuse_misplaced(matches: &ArgMatches) -> Result<(), clap::Error> {
     }
 }
 
+/// What is logged where this serves. Of a migration, that it is made: its steps would hide what a first start has to
+/// say.
+const SERVE_LOG: &str = "info,sea_orm_migration=warn,sqlx::postgres::notice=warn";
+
 /// After how many tasks a thread of the runtime looks for what the network and other threads brought. The
 /// writer waits for the database some five times a transaction, and must not wait behind all the requests
 /// that its last one woke: with tokio's 61 and 31, PostgreSQL took a fifth fewer creates.
@@ -115,7 +119,7 @@ const TICKS: u32 = 8;
 fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { common, serve, command } = cli;
     let command = command.unwrap_or(Command::Serve(serve));
-    let default_filter = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let default_filter = if matches!(command, Command::Serve(_)) { SERVE_LOG } else { "warn" };
     logging::start(common.log.as_deref().unwrap_or(default_filter))?;
     // reqwest is built without a default for this. An error means that there is one already.
     drop(rustls::crypto::ring::default_provider().install_default());

@@ -124,6 +124,8 @@ async function keys(page) {
   await focused(page, "#list tbody tr:nth-child(3) td.long");
   await page.keyboard.press("x");
   await until(page, "1 selected");
+  await page.keyboard.press("a");
+  await focused(page, "#bulk select");
   await page.keyboard.press("Escape");
   await focused(page, "#list tbody tr:nth-child(3)");
   await page.keyboard.press("Escape");
