@@ -29,6 +29,8 @@ const USES_INTERVAL: Duration = Duration::from_mins(1);
 /// How often idempotency keys, sessions and staged files are forgotten whose time is over.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How often the size of SQLite's write-ahead log is looked at.
+const WAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How often what waits for the index of the search is put into it.
 const INDEXING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -48,8 +50,9 @@ impl Maintenance {
         let mut uses = interval_at(Instant::now() + USES_INTERVAL, USES_INTERVAL);
         let mut purge = interval_at(Instant::now() + PURGE_INTERVAL, PURGE_INTERVAL);
         let mut indexing = interval(INDEXING_INTERVAL);
+        let mut wal = interval(WAL_INTERVAL);
         let mut unindexed = 0;
-        for timer in [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing] {
+        for timer in [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing, &mut wal] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -63,6 +66,11 @@ impl Maintenance {
                 _ = audit.tick() => self.audit().await,
                 _ = uses.tick() => self.write_uses().await,
                 _ = purge.tick() => self.purge().await,
+                _ = wal.tick() => {
+                    if let Err(error) = self.database.truncate_wal().await {
+                        tracing::warn!(%error, "failed to truncate the write-ahead log");
+                    }
+                }
                 _ = indexing.tick() => {
                     match search::index_some(&self.database, unindexed, &self.stop).await {
                         Ok(waiting) => unindexed = waiting,

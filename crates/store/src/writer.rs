@@ -41,11 +41,11 @@ const MAX_WRITES: usize = 64;
 const MAX_OPERATIONS: usize = 512;
 /// How many writes may wait. Further ones are refused at once.
 pub(crate) const QUEUE: usize = 1024;
-/// How long a write waits for its transaction to begin before it is refused. It is well below the 10 s and more that
-/// clients wait.
-pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write waits for its transaction to begin before it is refused: well below the 30 s after which requests
+/// and most clients give up.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How old the oldest write of a transaction may become before the service counts as not ready.
-pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(8);
 /// How often a transaction is tried again after a lock conflict or a lost connection, for how long, and the pauses
 /// between.
 const RETRIES: usize = 5;

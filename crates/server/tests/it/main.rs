@@ -22,6 +22,7 @@ mod configuration;
 mod crash;
 mod exactness;
 mod exports;
+mod faults;
 mod first_start;
 mod heads;
 mod imports;
