@@ -121,10 +121,18 @@ async fn serve(
         listeners.spawn(listen::serve(listener, app.metrics_router(), tls.clone(), stop.clone()));
     }
     listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
-    signals.next().await;
+    let failed = tokio::select! {
+        () = signals.next() => false,
+        task = store.core_tasks().wait_for_unexpected_end() => {
+            tracing::error!(task, "a core task has ended, exiting");
+            true
+        }
+    };
     let deadline = Instant::now() + shutdown_timeout;
     tokio::select! {
-        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => outcome,
+        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => {
+            if failed { Err(Reported.into()) } else { outcome }
+        }
         () = signals.next() => {
             tracing::warn!("a second signal: exiting at once");
             process::exit(crate::FAILURE.into())

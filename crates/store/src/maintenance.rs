@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::Clock;
+use inventory_core::{Clock, CoreTask};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
@@ -43,8 +43,10 @@ pub(crate) struct Maintenance {
     pub(crate) stop: CancellationToken,
 }
 
-impl Maintenance {
-    pub(crate) async fn run(self) {
+impl CoreTask for Maintenance {
+    const NAME: &'static str = "maintenance";
+
+    async fn run(&mut self) {
         let mut compaction = interval(COMPACTION_INTERVAL);
         let mut audit = interval(AUDIT_INTERVAL);
         let mut uses = interval_at(Instant::now() + USES_INTERVAL, USES_INTERVAL);
@@ -82,7 +84,9 @@ impl Maintenance {
             }
         }
     }
+}
 
+impl Maintenance {
     async fn write_uses(&self) {
         if let Err(error) = self.tokens.write_uses(&self.database).await {
             tracing::warn!(%error, "when tokens were last used could not be written down");

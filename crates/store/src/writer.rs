@@ -14,7 +14,7 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
-use inventory_core::{EventId, Origin, Recorded, Seq, micros};
+use inventory_core::{CoreTask, EventId, Origin, Recorded, Seq, micros};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -176,9 +176,11 @@ impl From<DbErr> for Failure {
     }
 }
 
-impl Writer {
+impl CoreTask for Writer {
+    const NAME: &'static str = "writer";
+
     /// Runs until it is stopped and every write that was let in is answered.
-    pub(crate) async fn run(mut self) {
+    async fn run(&mut self) {
         let mut waiting = Vec::with_capacity(MAX_WRITES);
         loop {
             let received = tokio::select! {
@@ -197,7 +199,9 @@ impl Writer {
             }
         }
     }
+}
 
+impl Writer {
     async fn serve(&self, batch: Vec<Request>) {
         let (writes, waiters): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.write, request.waiter)).unzip();
