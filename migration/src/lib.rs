@@ -12,6 +12,7 @@ mod m20261124_000004_search;
 mod m20261124_000005_activity;
 mod m20261124_000006_staged_imports;
 mod m20261125_000007_filters;
+mod m20261128_000008_service_records;
 
 pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_activity::Migration),
             Box::new(m20261124_000006_staged_imports::Migration),
             Box::new(m20261125_000007_filters::Migration),
+            Box::new(m20261128_000008_service_records::Migration),
         ]
     }
 }

@@ -197,6 +197,7 @@ impl Source for StoreSource {
             events_committed,
             tailer_halted,
             count_drift,
+            last_backup,
             readers_open,
             readers_idle,
             readers_max,
@@ -214,6 +215,7 @@ impl Source for StoreSource {
             readers: Pool { open: readers_open, idle: readers_idle, max: readers_max },
             tailer_halted,
             count_drift,
+            last_backup,
             event_streams: (self.event_streams)(),
         }
     }

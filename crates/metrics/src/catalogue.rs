@@ -70,6 +70,8 @@ catalogue! {
         "Total number of components updated";
     COMPONENTS_COUNT_DRIFT = Gauge, "inventory_components_count_drift", "components", &[], Figures,
         "The count of components that the database keeps minus the rows that the last audit counted: 0 when healthy";
+    BACKUP_LAST_SUCCESS = Gauge, "inventory_backup_last_success_timestamp_seconds", "seconds", &[], Figures,
+        "When `inventory backup` last succeeded, in seconds since 1970; 0 if never";
     BUILD_INFO = Gauge, "inventory_build_info", "1", BUILD, Process,
         "The build that runs, as labels; always 1";
 

@@ -103,6 +103,7 @@ impl ScrapeInstruments {
 /// Running figures of the process, written at each scrape.
 pub(crate) struct Figures {
     count_drift: Gauge,
+    last_backup: Gauge,
     event_streams: Gauge,
     tailer_halted: Gauge,
     transactions: Counter,
@@ -137,6 +138,7 @@ impl Figures {
         the::BUILD_INFO.gauge(to, &[build.version, build.revision.unwrap_or("unknown")]).set(1.0);
         Self {
             count_drift: the::COMPONENTS_COUNT_DRIFT.gauge(to, &[]),
+            last_backup: the::BACKUP_LAST_SUCCESS.gauge(to, &[]),
             event_streams: the::EVENT_STREAMS.gauge(to, &[]),
             tailer_halted: the::TAILER_HALTED.gauge(to, &[]),
             transactions: the::WRITER_TRANSACTIONS.counter(to, &[]),
@@ -159,7 +161,7 @@ impl Figures {
     }
 
     pub(crate) fn read(&self, readings: &Readings) {
-        let Readings { writer, readers, tailer_halted, count_drift, event_streams } = *readings;
+        let Readings { writer, readers, tailer_halted, count_drift, last_backup, event_streams } = *readings;
         let Writer { transactions, retries, done, refused, failed, waiting, events } = writer;
         self.transactions.absolute(transactions);
         self.retries.absolute(retries);
@@ -174,6 +176,7 @@ impl Figures {
         self.readers_max.set(float(max));
         self.tailer_halted.set(f64::from(u8::from(tailer_halted)));
         self.count_drift.set(signed_float(count_drift));
+        self.last_backup.set(float(last_backup));
         self.event_streams.set(float(event_streams));
     }
 

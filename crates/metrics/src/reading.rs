@@ -25,6 +25,8 @@ pub struct Readings {
     pub tailer_halted: bool,
     /// What the last audit of the count found: kept minus counted.
     pub count_drift: i64,
+    /// When a backup was last made by `inventory backup`, in seconds since 1970; 0 if never.
+    pub last_backup: u64,
     /// Event streams that clients have open.
     pub event_streams: u64,
 }

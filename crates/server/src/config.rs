@@ -44,6 +44,10 @@ pub(crate) enum Command {
     /// Make, list and revoke API tokens.
     #[command(subcommand)]
     Token(Token),
+    /// Copy the database into a file while the server runs. SQLite only; use pg_dump with PostgreSQL.
+    Backup(Backup),
+    /// Put a backup in the place of the database while no server runs.
+    Restore(Restore),
     /// Verify every invariant of the database; the exit code is 1 where one is violated.
     Check(Check),
 }
@@ -282,6 +286,33 @@ A column `id`, as `export` writes it, comes first: where a component has the id,
 that one, also if the sku is empty or another.
 
   inventory import parts.csv --map 'sku={library}/{part_number}' --map 'name={part_number}'";
+
+/// What `backup` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to write. It is verified, and there completely or not at all.
+    pub(crate) file: PathBuf,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+/// What `restore` takes.
+#[derive(Debug, Args)]
+#[command(after_long_help = RESTORE_HELP)]
+pub(crate) struct Restore {
+    /// The backup. Leave it out with PostgreSQL, after pg_restore.
+    pub(crate) file: Option<PathBuf>,
+}
+
+const RESTORE_HELP: &str = "\
+The database that is there is kept beside the new one, as `inventory.db.before-restore-TIME`.
+
+The event log gets a new identity: clients of the event stream are told to read everything again. Entity tags,
+API tokens and sessions are those of the backup; a tag from after the backup never matches a changed component.
+
+With PostgreSQL, stop the servers, restore with pg_restore, and run `inventory restore` without a file before
+you start them again.";
 
 /// What `export` takes.
 #[derive(Debug, Args)]

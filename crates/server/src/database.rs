@@ -21,10 +21,7 @@ pub(crate) enum Purpose {
 
 /// Opens the database.
 pub(crate) async fn open(common: &Common, purpose: Purpose) -> anyhow::Result<Store> {
-    let url = match &common.database_url_file {
-        Some(path) => secret::read("INVENTORY_DATABASE_URL_FILE", path)?,
-        None => common.database_url.clone(),
-    };
+    let url = url(common)?;
     let url = url.as_str();
     if purpose == Purpose::Inspect
         && let Some(path) = sqlite_file(url)
@@ -39,6 +36,14 @@ pub(crate) async fn open(common: &Common, purpose: Purpose) -> anyhow::Result<St
         Purpose::Inspect => false,
     };
     Store::open(config).await.context("cannot use the database that INVENTORY_DATABASE_URL names")
+}
+
+/// The database URL that the options give.
+pub(crate) fn url(common: &Common) -> anyhow::Result<secret::Text> {
+    match &common.database_url_file {
+        Some(path) => secret::read("INVENTORY_DATABASE_URL_FILE", path),
+        None => Ok(common.database_url.clone()),
+    }
 }
 
 /// The file behind a SQLite URL; `None` for a database in memory and for other databases.

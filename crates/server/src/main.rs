@@ -1,6 +1,7 @@
 //! The binary `inventory`: reads the configuration, puts the crates together, and turns what went wrong into
 //! one sentence and an exit code. What the service does is in the other crates.
 
+mod backup;
 mod check;
 mod config;
 mod database;
@@ -136,6 +137,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Export(options) => export::run(&common, options).await,
             Command::User(command) => user::run(&common, command).await,
             Command::Token(command) => token::run(&common, command).await,
+            Command::Backup(options) => backup::run(&common, options).await,
+            Command::Restore(options) => backup::restore(&common, options).await,
             Command::Check(options) => check::run(&common, &options).await,
         }
     })

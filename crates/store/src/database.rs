@@ -1,6 +1,6 @@
 //! One database: its pools of connections, and how it is opened and closed.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use futures::future::join_all;
 use inventory_migration::{Migrator, MigratorTrait};
@@ -97,6 +97,14 @@ impl Database {
             availability,
             file: file.clone(),
             readers,
+        })
+    }
+
+    /// The file behind the URL of a SQLite database, `None` for PostgreSQL.
+    pub(crate) fn sqlite_file(url: &str) -> Result<Option<PathBuf>, OpenError> {
+        Ok(match Settings::parse(url)? {
+            Settings::Sqlite(options) => Some(options.get_filename().to_owned()),
+            Settings::Postgres(_) => None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod activity;
+mod backup;
 mod check;
 mod condition;
 mod count;
@@ -23,6 +24,7 @@ mod prepare;
 mod query;
 mod read;
 mod search;
+mod service_record;
 mod staging;
 mod store;
 mod stored;
@@ -36,6 +38,7 @@ pub use access::{
     Sessions, SignIn, SignInError, SignedIn, TokenKey,
 };
 pub use activity::Activity;
+pub use backup::{BackupError, BackupReport, RestoreReport, backup, renew, restore};
 pub use check::CheckReport;
 pub use dates::{DateCount, Period};
 pub use error::{OpenError, ReadError};

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,9 @@ use crate::{
     access::{self, TokenCache},
     count,
     database::Database,
-    idempotency, search, staging,
+    idempotency, search,
+    service_record::{self, LAST_BACKUP_AT},
+    staging,
 };
 
 /// How often the deltas of the count are summed up. Between two times a scrape adds up at most what was
@@ -29,6 +31,8 @@ const USES_INTERVAL: Duration = Duration::from_mins(1);
 /// How often idempotency keys, sessions and staged files are forgotten whose time is over.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How often it is looked up when a backup was last made.
+const BACKUP_INTERVAL: Duration = Duration::from_mins(1);
 /// How often the size of SQLite's write-ahead log is looked at.
 const WAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How often what waits for the index of the search is put into it.
@@ -40,6 +44,8 @@ pub(crate) struct Maintenance {
     pub(crate) tokens: TokenCache,
     /// What the last audit of the count found.
     pub(crate) drift: Arc<AtomicI64>,
+    /// When a backup was last made, in seconds since 1970.
+    pub(crate) last_backup: Arc<AtomicU64>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -51,10 +57,13 @@ impl CoreTask for Maintenance {
         let mut audit = interval(AUDIT_INTERVAL);
         let mut uses = interval_at(Instant::now() + USES_INTERVAL, USES_INTERVAL);
         let mut purge = interval_at(Instant::now() + PURGE_INTERVAL, PURGE_INTERVAL);
+        let mut backups = interval(BACKUP_INTERVAL);
         let mut indexing = interval(INDEXING_INTERVAL);
         let mut wal = interval(WAL_INTERVAL);
         let mut unindexed = 0;
-        for timer in [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing, &mut wal] {
+        for timer in
+            [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing, &mut wal, &mut backups]
+        {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -68,6 +77,7 @@ impl CoreTask for Maintenance {
                 _ = audit.tick() => self.audit().await,
                 _ = uses.tick() => self.write_uses().await,
                 _ = purge.tick() => self.purge().await,
+                _ = backups.tick() => self.look_up_backup().await,
                 _ = wal.tick() => {
                     if let Err(error) = self.database.truncate_wal().await {
                         tracing::warn!(%error, "failed to truncate the write-ahead log");
@@ -103,6 +113,16 @@ impl Maintenance {
         }
         if let Err(error) = staging::purge(&self.database, now).await {
             tracing::warn!(%error, "old uploads could not be forgotten");
+        }
+    }
+
+    async fn look_up_backup(&self) {
+        match service_record::find(&self.database.reader, &self.database, LAST_BACKUP_AT).await {
+            Ok(at) => {
+                let seconds = at.unwrap_or_default() / 1_000_000;
+                self.last_backup.store(u64::try_from(seconds).unwrap_or_default(), Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(%error, "failed to read the time of the last backup"),
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Author {
     pub(crate) actor: Actor,
     pub(crate) trace: Option<Arc<str>>,
     pub(crate) at: OffsetDateTime,
+    /// The least version that a changed row may get.
+    pub(crate) version_floor: u64,
 }
 
 /// One operation of a write, ready.
@@ -52,9 +54,9 @@ pub(crate) enum Step {
 }
 
 impl Prepared {
-    pub(crate) fn new(write: Write, clock: &Clock) -> Self {
+    pub(crate) fn new(write: Write, clock: &Clock, version_floor: u64) -> Self {
         let Write { operations, actor, trace, idempotency, progress } = write;
-        let author = Author { actor, trace, at: clock.now() };
+        let author = Author { actor, trace, at: clock.now(), version_floor };
         let steps = operations.into_iter().map(|operation| Step::new(operation, &author)).collect();
         Self { steps, author, idempotency, progress }
     }

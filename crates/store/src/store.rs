@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +28,7 @@ use crate::{
     maintenance::Maintenance,
     prepare::Prepared,
     query::{Column, Page, Query},
-    read, search,
+    read, search, service_record,
     stored::StoredComponent,
     tailer::Tailer,
     write::{Write, WriteError, Written},
@@ -115,6 +115,8 @@ pub struct Stats {
     pub tailer_halted: bool,
     /// The drift that the last audit of the count found.
     pub count_drift: i64,
+    /// When a backup was last made by [`crate::backup()`], in seconds since 1970; 0 if never. Looked up each minute.
+    pub last_backup: u64,
     /// Connections for reads that are open, and how many of them are idle.
     pub readers_open: u64,
     /// Connections for reads that are idle.
@@ -134,6 +136,7 @@ struct Inner {
     bus: Bus,
     origin: Origin,
     epoch: String,
+    version_floor: u64,
     clock: Clock,
     tokens: TokenCache,
     passwords: Passwords,
@@ -145,10 +148,17 @@ struct Inner {
     figures: Arc<Figures>,
     halted: Arc<AtomicBool>,
     drift: Arc<AtomicI64>,
+    last_backup: Arc<AtomicU64>,
     /// Stops the writer, the maintenance and the lookups.
     stop: CancellationToken,
     /// The writer, the tailer, the maintenance and the lookups.
     tasks: CoreTasks,
+}
+
+async fn version_floor(database: &Database) -> Result<u64, OpenError> {
+    let floor = service_record::find(&database.reader, database, service_record::VERSION_FLOOR).await;
+    let floor = floor.map_err(|error| OpenError::Read(error.into()))?;
+    Ok(u64::try_from(floor.unwrap_or_default()).unwrap_or_default())
 }
 
 impl std::fmt::Debug for Store {
@@ -171,6 +181,7 @@ impl Store {
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let database = Database::open(&config).await?;
         let (epoch, head) = open_head(&database).await?;
+        let version_floor = version_floor(&database).await?;
         let log = Log::new(database.reader.clone());
         let (publisher, bus) = bus(Arc::new(log), head, config.bus_capacity);
         let (requests, receiver) = mpsc::channel(QUEUE);
@@ -182,6 +193,7 @@ impl Store {
             bus,
             origin: Origin::generate(),
             epoch,
+            version_floor,
             clock: config.clock,
             tokens: TokenCache::default(),
             passwords: Passwords::default(),
@@ -192,6 +204,7 @@ impl Store {
             figures: Arc::default(),
             halted: Arc::default(),
             drift: Arc::default(),
+            last_backup: Arc::default(),
             stop,
             tasks: CoreTasks::default(),
         };
@@ -218,6 +231,7 @@ impl Store {
             clock: inner.clock.clone(),
             tokens: inner.tokens.clone(),
             drift: Arc::clone(&inner.drift),
+            last_backup: Arc::clone(&inner.last_backup),
             stop: inner.stop.clone(),
         };
         inner.tasks.spawn_restarting(writer);
@@ -389,7 +403,7 @@ impl Store {
     pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
         let availability = &self.inner.database.availability;
         availability.check().map_err(WriteError::Unavailable)?;
-        let write = Prepared::new(write, &self.inner.clock);
+        let write = Prepared::new(write, &self.inner.clock, self.inner.version_floor);
         let (waiter, mut answered, claim) = Waiter::new();
         self.inner
             .requests
@@ -414,7 +428,7 @@ impl Store {
 
     /// The store in figures.
     pub fn stats(&self) -> Stats {
-        let Inner { database, requests, figures, halted, drift, .. } = &*self.inner;
+        let Inner { database, requests, figures, halted, drift, last_backup, .. } = &*self.inner;
         let Figures { transactions, retries, done, refused, failed, events, .. } = &**figures;
         let waiting = QUEUE - requests.capacity();
         let (readers_open, readers_idle, readers_max) = database.readers();
@@ -428,6 +442,7 @@ impl Store {
             events_committed: events.load(Ordering::Relaxed),
             tailer_halted: halted.load(Ordering::Relaxed),
             count_drift: drift.load(Ordering::Relaxed),
+            last_backup: last_backup.load(Ordering::Relaxed),
             readers_open,
             readers_idle,
             readers_max,

@@ -291,11 +291,12 @@ async fn update(
     patch: inventory_core::ComponentPatch,
     author: &Author,
 ) -> Result<Stepped, DbErr> {
-    let (after, changed) = match before.patched(patch, author.at, author.actor.clone()) {
+    let (mut after, changed) = match before.patched(patch, author.at, author.actor.clone()) {
         Ok(Some(patched)) => patched,
         Ok(None) => return Ok(Ok((Done::Unchanged(Arc::clone(before)), Vec::new()))),
         Err(invalid) => return Ok(Err(Reason::Invalid(invalid))),
     };
+    after.version = after.version.max(author.version_floor);
     let after = Arc::new(after);
     let update =
         |row| component::Entity::update_many().set(row).filter(component::Column::Id.eq(before.id.0));

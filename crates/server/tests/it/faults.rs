@@ -34,7 +34,7 @@ async fn create_until_refused(server: &Server, acknowledged: &mut Acknowledged) 
     }
 }
 
-async fn create_batch(server: &Server, acknowledged: &mut Acknowledged) -> StatusCode {
+pub(crate) async fn create_batch(server: &Server, acknowledged: &mut Acknowledged) -> StatusCode {
     let operations: Vec<_> = (0..BATCH)
         .map(|number| json!({"op": "create", "component": {"name": format!("part {number}"), "notes": "x".repeat(200)}}))
         .collect();
@@ -57,7 +57,7 @@ fn outcome_is_open(problem: &Value) -> bool {
 }
 
 /// Holds everything against everything, through a service that runs.
-async fn check(
+pub(crate) async fn check(
     database: &TestDatabase,
     servers: &[&Server],
     acknowledged: &mut Acknowledged,
@@ -186,7 +186,7 @@ async fn a_full_tablespace_loses_nothing_on_postgres() {
 }
 
 /// Creates components one by one until told to stop.
-async fn create_until(api: Api, stop: Arc<AtomicBool>) -> Acknowledged {
+pub(crate) async fn create_until(api: Api, stop: Arc<AtomicBool>) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
     while !stop.load(Ordering::Relaxed) {
         let request = api.request(reqwest::Method::POST, "/api/v1/components").json(&json!({"name": "a"}));

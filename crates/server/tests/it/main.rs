@@ -11,11 +11,13 @@
 
 mod command;
 mod database;
+mod load;
 mod server;
 
 mod access;
 mod admin;
 mod api_docs;
+mod backup;
 mod bad_input;
 mod browser;
 mod configuration;

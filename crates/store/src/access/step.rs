@@ -170,9 +170,10 @@ async fn change_user(
         Ok(before) => before,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some((after, changed)) = before.changed(fields.clone(), author.at, author.actor.clone()) else {
+    let Some((mut after, changed)) = before.changed(fields.clone(), author.at, author.actor.clone()) else {
         return Ok(Ok((AccessDone::User(before), Vec::new())));
     };
+    after.version = after.version.max(author.version_floor);
     let after = Arc::new(after);
     if is_admin(&before) && !is_admin(&after) && is_last_admin(transaction, id).await? {
         return Ok(Err(AccessRefusal::LastAdmin));
