@@ -1,6 +1,6 @@
 //! `inventory serve`: what is started in which order, and what is stopped in which.
 
-use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, process, time::Duration};
+use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use inventory_admin::Admin;
@@ -127,7 +127,7 @@ async fn serve(
         outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => outcome,
         () = signals.next() => {
             tracing::warn!("a second signal: exiting at once");
-            process::exit(crate::FAILURE.into())
+            Err(Reported.into())
         }
     }
 }

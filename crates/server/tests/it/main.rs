@@ -26,6 +26,7 @@ mod first_start;
 mod heads;
 mod imports;
 mod kicad;
+mod log_sink;
 mod metrics_access;
 mod output;
 mod prometheus;
