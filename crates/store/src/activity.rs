@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use inventory_core::{Event, Recorded, micros};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 use time::{Date, Duration, OffsetDateTime};
 
-use crate::{database::Database, error::ReadError};
+use crate::{database::Database, db::Transaction, error::ReadError};
 
 /// How many days one answer has at most.
 pub(crate) const MAX_DAYS: u16 = 366;
@@ -41,7 +41,7 @@ pub struct Activity {
 /// so that nobody waits for the row of today who does not wait already.
 pub(crate) async fn add(
     database: &Database,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     events: &[Recorded],
 ) -> Result<(), DbErr> {
     let mut days: BTreeMap<i64, (i64, i64)> = BTreeMap::new();

@@ -5,15 +5,13 @@ mod people;
 use std::collections::HashMap;
 
 use inventory_core::{Component, ComponentId, Event, EventLog, LogError, Recorded, Seq};
-use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
-    TransactionTrait, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
     activity, count,
     database::Database,
+    db::Transaction,
     entity::component,
     error::ReadError,
     log::{Log, unsigned},
@@ -62,7 +60,7 @@ pub(crate) async fn check(database: &Database) -> Result<CheckReport, ReadError>
     let mut report = CheckReport::default();
     // One snapshot for the rows, so that a service that writes meanwhile does not look like a violation. The
     // log only grows, so it is read up to the head of that snapshot.
-    let snapshot = begin_snapshot(database).await?;
+    let snapshot = database.begin_snapshot().await?;
     let head = scalar(&snapshot, database, "SELECT seq FROM event_head").await?;
     report.head = unsigned(head);
     count_agrees(&snapshot, database, &mut report).await?;
@@ -80,15 +78,6 @@ pub(crate) async fn check(database: &Database) -> Result<CheckReport, ReadError>
     Ok(report)
 }
 
-async fn begin_snapshot(database: &Database) -> Result<DatabaseTransaction, DbErr> {
-    if database.backend() == DbBackend::Sqlite {
-        // A transaction of SQLite is a snapshot from its first read on.
-        return database.reader.begin().await;
-    }
-    let isolation = Some(IsolationLevel::RepeatableRead);
-    database.reader.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await
-}
-
 async fn scalar(connection: &impl ConnectionTrait, database: &Database, sql: &str) -> Result<i64, ReadError> {
     let row = connection.query_one_raw(database.statement(sql, [])).await?;
     let row = row.ok_or_else(|| ReadError::Corrupt(format!("{sql} has no answer")))?;
@@ -96,7 +85,7 @@ async fn scalar(connection: &impl ConnectionTrait, database: &Database, sql: &st
 }
 
 async fn count_agrees(
-    snapshot: &DatabaseTransaction,
+    snapshot: &Transaction,
     database: &Database,
     report: &mut CheckReport,
 ) -> Result<(), ReadError> {
@@ -112,7 +101,7 @@ async fn count_agrees(
 
 /// The log has as many creations and deletions of each day as are kept.
 async fn activity_agrees(
-    snapshot: &DatabaseTransaction,
+    snapshot: &Transaction,
     database: &Database,
     report: &mut CheckReport,
 ) -> Result<(), ReadError> {
@@ -126,7 +115,7 @@ async fn activity_agrees(
 /// SQLite's index of the search has each row as it is, but for those that wait for it. A database that was
 /// dumped and read back may have other rowids.
 async fn search_agrees(
-    snapshot: &DatabaseTransaction,
+    snapshot: &Transaction,
     database: &Database,
     report: &mut CheckReport,
 ) -> Result<(), ReadError> {
@@ -145,7 +134,7 @@ async fn search_agrees(
 
 /// Each row is as its last event says.
 async fn rows_agree(
-    snapshot: &DatabaseTransaction,
+    snapshot: &Transaction,
     database: &Database,
     report: &mut CheckReport,
 ) -> Result<(), ReadError> {
@@ -211,7 +200,7 @@ fn row_agrees(row: &QueryResult, component: &Component, report: &mut CheckReport
 
 /// Each component that was created and not deleted has its row.
 async fn nothing_vanished(
-    snapshot: &DatabaseTransaction,
+    snapshot: &Transaction,
     database: &Database,
     report: &mut CheckReport,
 ) -> Result<(), ReadError> {
@@ -246,7 +235,7 @@ async fn nothing_vanished(
 
 /// The log has no gap, every event can be read, and each component's versions follow one another.
 async fn log_is_sound(database: &Database, report: &mut CheckReport) -> Result<(), ReadError> {
-    let log = Log { database: database.clone() };
+    let log = Log::new(database.long.clone());
     let mut versions: HashMap<ComponentId, u64> = HashMap::new();
     let mut after = Seq::default();
     while after < report.head {

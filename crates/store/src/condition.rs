@@ -3,8 +3,8 @@
 use sea_orm::DbBackend;
 
 use crate::{
+    db::Bind,
     query::{Column, Filter, Kind, Operand, Operator, Query},
-    reader::Bind,
     search::{self, Search, escape_like},
 };
 

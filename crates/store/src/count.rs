@@ -30,7 +30,7 @@ pub(crate) async fn snapshot(database: &Database) -> Result<(u64, Seq), ReadErro
 /// The kept count beside the real one, as one moment.
 pub(crate) async fn audit(database: &Database) -> Result<CountAudit, ReadError> {
     let sql = format!("SELECT {}, (SELECT count(*) FROM component)", kept(database.backend()));
-    audit_of(&database.reader, database, &sql).await
+    audit_of(&database.long, database, &sql).await
 }
 
 /// Sets the kept count to the real one while nobody can insert or delete.

@@ -1,17 +1,23 @@
-//! Connections: one that writes, some that read.
+//! One database: its pools of connections, and how it is opened and closed.
 
-use std::{fmt::Display, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use inventory_migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait, Value,
+    sqlx::{
+        ConnectOptions as _,
+        pool::PoolOptions,
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use crate::{
+    db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
     error::{OpenError, ReadError},
-    reader::Reader,
+    fault::{Fault, fault},
     store::Config,
 };
 
@@ -19,10 +25,14 @@ use crate::{
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many prepared statements a connection keeps. Batches of each size are statements of their own.
 const STATEMENT_CACHE: usize = 256;
-/// How long a read waits for a connection.
-pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection to PostgreSQL may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a statement of a request may take.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+/// How long the poll of the event log may take before the database counts as unavailable.
+const POLL_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a statement may take whose cost grows with the database: an audit, a check, a repair.
+const LONG_DEADLINE: Duration = Duration::from_mins(15);
+/// How many connections long statements use: a check reads the log beside its snapshot.
+const LONG_CONNECTIONS: usize = 2;
 /// Settings of PostgreSQL's own.
 const POSTGRES_SETTINGS: [(&str, &str); 4] = [
     // In milliseconds: a process that hangs with a lock must not stop the others.
@@ -37,49 +47,76 @@ const POSTGRES_SETTINGS: [(&str, &str); 4] = [
 ];
 /// The key of the advisory lock under which PostgreSQL's schema is migrated.
 const MIGRATION_LOCK: i64 = 7_203_410;
-/// How often an opening that meets a locked database is tried, and the pause between two tries.
-const OPEN_ATTEMPTS: u32 = 50;
+/// How often opening is tried while the server starts or the file is locked, and the pause between two tries.
+const OPEN_ATTEMPTS: u32 = 100;
 const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     /// The one connection that writes.
-    writer: DatabaseConnection,
+    writer: Connections,
     /// The connections that read. On SQLite they cannot write.
-    pub(crate) reader: DatabaseConnection,
+    pub(crate) reader: Connections,
     /// The same for the reads that most requests are.
-    pub(crate) hot: Reader,
+    pub(crate) hot: Connections,
+    /// The connection of the poll of the event log, which finds out whether the database answers.
+    pub(crate) poll: Connections,
+    /// For statements whose cost grows with the database.
+    pub(crate) long: Connections,
+    pub(crate) availability: Availability,
+    /// `None` on PostgreSQL.
+    file: Option<DatabaseFile>,
     readers: u32,
 }
 
 impl Database {
     pub(crate) async fn open(config: &Config) -> Result<Self, OpenError> {
-        let sqlite = match config.url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") if !config.url.contains(":memory:") => true,
-            Some("postgres" | "postgresql") => false,
-            _ => return Err(OpenError::Url(config.url.clone())),
-        };
+        let options = Settings::parse(&config.url)?;
+        options.reach().await?;
+        options.migrate(config.migrate).await?;
+        let availability = Availability::default();
         let readers = config.readers.max(1);
-        let writer = connect(options(&config.url, sqlite, 1, false)).await?;
-        migrate(&writer, config.migrate).await?;
-        let reader = connect(options(&config.url, sqlite, readers, true)).await?;
-        let hot = Reader::new(&reader, readers).await;
-        let hot = hot.map_err(|error| OpenError::Connect(error.to_string()))?;
-        Ok(Self { writer, reader, hot, readers })
+        let file = options.file()?;
+        let pool = |access, size, deadline, availability: Option<&Availability>| {
+            let connection = options.connection(access, deadline);
+            Connections::new(connection, size, deadline, availability.cloned(), file.clone())
+                .map_err(|error| OpenError::Connect(error.to_string()))
+        };
+        let request = Some(&availability);
+        Ok(Self {
+            writer: pool(Access::Write, 1, REQUEST_DEADLINE, request)?,
+            reader: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
+            hot: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
+            poll: pool(Access::Read, 1, POLL_DEADLINE, None)?,
+            long: pool(Access::Read, LONG_CONNECTIONS, LONG_DEADLINE, None)?,
+            availability,
+            file: file.clone(),
+            readers,
+        })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
-        self.reader.get_database_backend()
+        self.reader.backend()
     }
 
     /// Begins a transaction that may write; on SQLite it has the write lock from the start.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.writer.begin_with_options(immediate()).await
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.writer.begin(if self.backend() == DbBackend::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await
+    }
+
+    /// Begins a transaction that reads one state of the database, for as long as it takes.
+    pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DbErr> {
+        let sql = match self.backend() {
+            // A transaction of SQLite is a snapshot from its first read on.
+            DbBackend::Sqlite => "BEGIN",
+            _ => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        };
+        self.long.begin(sql).await
     }
 
     /// The connection that writes, for single statements.
-    pub(crate) fn writer(&self) -> &DatabaseConnection {
+    pub(crate) fn writer(&self) -> &Connections {
         &self.writer
     }
 
@@ -88,92 +125,143 @@ impl Database {
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
-    /// Connections that read, the pool's and the hot reader's: open, idle, at most.
+    /// Whether the file of a SQLite database is still the one that was opened.
+    pub(crate) fn verify_file(&self) -> Result<(), DbErr> {
+        self.file.as_ref().map_or(Ok(()), DatabaseFile::verify)
+    }
+
+    /// Connections that read for requests: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
-        let (pool_open, pool_idle) = if self.backend() == DbBackend::Sqlite {
-            let pool = self.reader.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle())
-        } else {
-            let pool = self.reader.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle())
-        };
-        let (hot_open, hot_idle) = self.hot.connections();
-        (u64::from(pool_open) + hot_open as u64, (pool_idle + hot_idle) as u64, 2 * u64::from(self.readers))
+        let (open, idle) = self.reader.open_and_idle();
+        let (hot_open, hot_idle) = self.hot.open_and_idle();
+        ((open + hot_open) as u64, (idle + hot_idle) as u64, 2 * u64::from(self.readers))
     }
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
-        self.hot.close().await;
-        for connection in [&self.reader, &self.writer] {
-            warn_unclosed(connection.close_by_ref().await);
+        for pool in [&self.hot, &self.reader, &self.poll, &self.long, &self.writer] {
+            pool.close().await;
         }
     }
 }
 
-/// Tells the log of a connection that did not close well, which keeps no other from closing.
-pub(crate) fn warn_unclosed<E: Display>(closed: Result<(), E>) {
-    if let Err(error) = closed {
-        tracing::warn!(%error, "a database connection did not close well");
-    }
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
 }
 
-fn immediate() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
+/// A database URL, parsed.
+#[derive(Debug)]
+enum Settings {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
 }
 
-async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, OpenError> {
-    let mut attempt = 1;
-    loop {
-        match SeaOrm::connect(options.clone()).await {
-            // Two processes that turn on the write-ahead log of a new file at once meet this, and SQLite
-            // does not wait for it by itself.
-            Err(error) if attempt < OPEN_ATTEMPTS && error.to_string().contains("database is locked") => {
-                attempt += 1;
-                tokio::time::sleep(OPEN_PAUSE).await;
+impl Settings {
+    fn parse(url: &str) -> Result<Self, OpenError> {
+        let invalid = |_| OpenError::Url(url.to_owned());
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") if !url.contains(":memory:") => {
+                SqliteConnectOptions::from_str(url).map(Self::Sqlite).map_err(invalid)
             }
-            connected => return connected.map_err(|error| OpenError::Connect(error.to_string())),
+            Some("postgres" | "postgresql") => {
+                PgConnectOptions::from_str(url).map(Self::Postgres).map_err(invalid)
+            }
+            _ => Err(OpenError::Url(url.to_owned())),
         }
+    }
+
+    fn connection(&self, access: Access, deadline: Duration) -> Options {
+        match self {
+            Self::Sqlite(options) => Options::Sqlite(sqlite(options.clone(), access)),
+            Self::Postgres(options) => Options::Postgres(postgres(options.clone(), deadline)),
+        }
+    }
+
+    /// The file of a SQLite database, which must be there.
+    fn file(&self) -> Result<Option<DatabaseFile>, OpenError> {
+        match self {
+            Self::Sqlite(options) => DatabaseFile::open(options.get_filename())
+                .map(Some)
+                .map_err(|error| OpenError::Connect(error.to_string())),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// Opens a first connection, which makes the file of a new SQLite database, and closes it.
+    async fn reach(&self) -> Result<(), OpenError> {
+        let options = match self.connection(Access::Write, LONG_DEADLINE) {
+            Options::Sqlite(options) => Options::Sqlite(options.create_if_missing(true)),
+            options @ Options::Postgres(_) => options,
+        };
+        let mut attempt = 1;
+        loop {
+            match Connection::open(&options).await {
+                Ok(connection) => {
+                    return connection.close().await.map_err(|error| OpenError::Connect(error.to_string()));
+                }
+                // A server that starts refuses connections at first. Two processes that turn on the write-ahead log
+                // of a new file at once meet a lock for which SQLite does not wait.
+                Err(error)
+                    if attempt < OPEN_ATTEMPTS
+                        && matches!(fault(&error), Fault::Transient | Fault::Disconnected) =>
+                {
+                    attempt += 1;
+                    tokio::time::sleep(OPEN_PAUSE).await;
+                }
+                Err(error) => return Err(OpenError::Connect(error.to_string())),
+            }
+        }
+    }
+
+    /// Brings the schema up to date on a connection for that alone.
+    async fn migrate(&self, allowed: bool) -> Result<(), OpenError> {
+        let failed = |error: sea_orm::sqlx::Error| OpenError::Connect(error.to_string());
+        let connection = match self.connection(Access::Write, LONG_DEADLINE) {
+            Options::Sqlite(options) => SqlxSqliteConnector::from_sqlx_sqlite_pool(
+                PoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?,
+            ),
+            Options::Postgres(options) => SqlxPostgresConnector::from_sqlx_postgres_pool(
+                PoolOptions::new().max_connections(1).connect_with(options).await.map_err(failed)?,
+            ),
+        };
+        let migrated = migrate(&connection, allowed).await;
+        let closed = connection.close().await;
+        migrated?;
+        closed.map_err(|error| OpenError::Migrate(error.to_string()))
     }
 }
 
-fn options(url: &str, sqlite: bool, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url.to_owned());
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .sqlx_logging(false)
-        .max_lifetime(None);
-    if sqlite {
-        // A connection to a file does not go stale.
-        options.idle_timeout(None).test_before_acquire(false);
-        options.map_sqlx_sqlite_opts(move |options| {
-            let options = options
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(SQLITE_BUSY_TIMEOUT)
-                // What would undo an insert of many rows is as large as the pages that it changes. A file for it
-                // was made, filled and removed for each batch of creates.
-                .pragma("temp_store", "memory")
-                .statement_cache_capacity(STATEMENT_CACHE);
-            if read_only { options.pragma("query_only", "on") } else { options.optimize_on_close(true, None) }
-        });
-    } else {
-        options.test_before_acquire_if_idle_for(Duration::from_secs(30));
-        options.map_sqlx_postgres_opts(|options| {
-            options
-                .application_name("inventory")
-                .statement_cache_capacity(STATEMENT_CACHE)
-                .options(POSTGRES_SETTINGS)
-        });
+fn sqlite(options: SqliteConnectOptions, access: Access) -> SqliteConnectOptions {
+    let options = options
+        // A file that was deleted must not come back empty.
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+        // What would undo an insert of many rows is as large as the pages that it changes. A file for it was made,
+        // filled and removed for each batch of creates.
+        .pragma("temp_store", "memory")
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .disable_statement_logging();
+    match access {
+        Access::Read => options.pragma("query_only", "on"),
+        Access::Write => options.optimize_on_close(true, None),
     }
+}
+
+fn postgres(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
+    let deadline = deadline.as_millis().to_string();
     options
+        .application_name("inventory")
+        .statement_cache_capacity(STATEMENT_CACHE)
+        .options(POSTGRES_SETTINGS)
+        // The process gives up at the same time; this has the server stop too.
+        .options([("statement_timeout", &*deadline)])
+        .disable_statement_logging()
 }
 
 /// Brings the schema up to date, in one transaction that keeps every other process out: the write lock of
@@ -187,7 +275,11 @@ async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenE
     if !allowed {
         return Err(OpenError::Outdated(pending));
     }
-    let transaction = writer.begin_with_options(immediate()).await.map_err(failed)?;
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = writer.begin_with_options(immediate).await.map_err(failed)?;
     if transaction.get_database_backend() == DbBackend::Postgres {
         // However long another process takes to migrate.
         let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");

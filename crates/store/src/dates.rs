@@ -6,10 +6,10 @@ use time::{Date, Duration, Month, OffsetDateTime, Time};
 use crate::{
     condition::{Sql, from_component},
     database::Database,
+    db::Bind,
     error::ReadError,
     facets::MAX_COUNTED,
     query::{Column, Kind, Query},
-    reader::Bind,
 };
 
 /// A day in the unit of the database's times.

@@ -5,9 +5,9 @@ use sea_orm::DbBackend;
 use crate::{
     condition::{Sql, from_component, is_searched, key_expression},
     database::Database,
+    db::Bind,
     error::ReadError,
     query::{Column, Kind, Query},
-    reader::Bind,
 };
 
 /// How many values one answer has at most.

@@ -3,13 +3,14 @@
 use inventory_core::micros;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryTrait,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryTrait,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 use time::OffsetDateTime;
 
 use crate::{
     database::Database,
+    db::Transaction,
     entity::idempotency_key::{ActiveModel, Column, Entity},
     write::{Done, Idempotency, Refusal},
 };
@@ -26,7 +27,7 @@ pub(crate) enum Claim {
 
 /// Takes a key for a write. On PostgreSQL this waits for another process that is at work under the same key.
 pub(crate) async fn claim(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     key: &Idempotency,
     now: OffsetDateTime,
 ) -> Result<Claim, DbErr> {
@@ -59,7 +60,7 @@ pub(crate) async fn claim(
 
 /// Keeps what a write came to under the key that it took.
 pub(crate) async fn settle(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     key: &Idempotency,
     outcome: &Result<Vec<Done>, Vec<Refusal>>,
 ) -> Result<(), DbErr> {

@@ -16,11 +16,11 @@ use crate::{
     condition::{Sql, key_expression},
     count,
     database::Database,
+    db::Bind,
     entity::component::json_row,
     error::ReadError,
     query::{Column, From, Key, Page, Place, Query},
     read,
-    reader::Bind,
     stored::StoredComponent,
 };
 

@@ -3,13 +3,14 @@
 use futures::future::{BoxFuture, FutureExt};
 use inventory_core::{EventLog, LogError, Recorded, Seq};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::OnConflict,
 };
 use uuid::Uuid;
 
 use crate::{
     database::Database,
+    db::{Connections, Transaction},
     entity::{event_head, event_log},
     error::{OpenError, ReadError},
 };
@@ -20,7 +21,14 @@ const ROWS_PER_INSERT: usize = 256;
 /// The log as subscribers read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
-    pub(crate) database: Database,
+    connections: Connections,
+}
+
+impl Log {
+    /// The log, read on these connections.
+    pub(crate) fn new(connections: Connections) -> Self {
+        Self { connections }
+    }
 }
 
 impl EventLog for Log {
@@ -30,7 +38,7 @@ impl EventLog for Log {
                 .filter(event_log::Column::Seq.gt(signed(after)))
                 .order_by_asc(event_log::Column::Seq)
                 .limit(limit as u64)
-                .all(&self.database.reader)
+                .all(&self.connections)
                 .await
                 .map_err(|error| LogError::Unavailable(error.to_string()))?
                 .into_iter()
@@ -65,7 +73,7 @@ pub(crate) async fn open_head(database: &Database) -> Result<(String, Seq), Open
 /// comes last in a transaction.
 pub(crate) async fn advance(
     database: &Database,
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     count: usize,
 ) -> Result<Seq, DbErr> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -77,10 +85,7 @@ pub(crate) async fn advance(
 }
 
 /// Appends events whose places were given out.
-pub(crate) async fn append(
-    transaction: &DatabaseTransaction,
-    rows: Vec<event_log::Model>,
-) -> Result<(), DbErr> {
+pub(crate) async fn append(transaction: &Transaction, rows: Vec<event_log::Model>) -> Result<(), DbErr> {
     let backend = transaction.get_database_backend();
     let mut rows = rows.into_iter();
     while rows.len() > 0 {

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    db::Bind,
     entity::component::{self, json_row},
     error::ReadError,
-    reader::Bind,
     stored::StoredComponent,
 };
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{condition::Sql, database::Database, reader::Bind};
+use crate::{condition::Sql, database::Database, db::Bind};
 
 /// How many characters a word must have for the index of trigrams to know where it is.
 const INDEXED_CHARS: usize = 3;
@@ -252,7 +252,7 @@ async fn step_on_sqlite(database: &Database) -> Result<(), DbErr> {
 
 /// Nobody waits for this but who changes one of the same rows, so it leaves the connection that writes alone.
 async fn step_on_postgres(database: &Database) -> Result<(), DbErr> {
-    let transaction = database.reader.begin().await?;
+    let transaction = database.reader.begin("BEGIN").await?;
     // A text is read after its row was locked; what someone is changing is left to a later step.
     let sql = format!(
         "SELECT component FROM component_unindexed ORDER BY component LIMIT {ROWS_PER_STEP} FOR UPDATE SKIP LOCKED"

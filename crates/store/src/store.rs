@@ -10,7 +10,7 @@ use std::{
 
 use inventory_core::{Bus, Clock, Component, ComponentId, Origin, Seq, Sku, UserId, bus};
 use tokio::{
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,7 @@ use crate::{
     stored::StoredComponent,
     tailer::Tailer,
     write::{Write, WriteError, Written},
-    writer::{Figures, QUEUE, Request, Writer},
+    writer::{Figures, QUEUE, Request, STALL_LIMIT, WAIT_TIMEOUT, Waiter, Writer},
 };
 
 /// How a store is opened.
@@ -174,8 +174,8 @@ impl Store {
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let database = Database::open(&config).await?;
         let (epoch, head) = open_head(&database).await?;
-        let log = Log { database: database.clone() };
-        let (publisher, bus) = bus(Arc::new(log.clone()), head, config.bus_capacity);
+        let log = Log::new(database.reader.clone());
+        let (publisher, bus) = bus(Arc::new(log), head, config.bus_capacity);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let (committed, batches) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -208,7 +208,8 @@ impl Store {
         };
         let tailer = Tailer {
             publisher,
-            log,
+            log: Log::new(database.poll.clone()),
+            database: database.clone(),
             tokens: inner.tokens.clone(),
             committed: batches,
             nudge: Arc::clone(&inner.nudge),
@@ -386,21 +387,35 @@ impl Store {
     /// Carries out a write. From the moment the writer has it, it is carried out whether or not the answer
     /// is awaited.
     pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
+        let availability = &self.inner.database.availability;
+        availability.check().map_err(WriteError::Unavailable)?;
         let write = Prepared::new(write, &self.inner.clock);
-        let (answer, answered) = oneshot::channel();
-        self.inner.requests.send(Request { write, answer }).await.map_err(|_closed| WriteError::Busy)?;
-        answered.await.unwrap_or(Err(WriteError::Unknown))
+        let (waiter, mut answered, claim) = Waiter::new();
+        self.inner
+            .requests
+            .try_send(Request { write, waiter })
+            .map_err(|_full_or_closed| WriteError::Busy)?;
+        let refused = tokio::select! {
+            biased;
+            answer = &mut answered => return answer.unwrap_or(Err(WriteError::Unknown)),
+            reason = availability.lost() => WriteError::Unavailable(reason),
+            () = tokio::time::sleep(WAIT_TIMEOUT) => WriteError::Busy,
+        };
+        if claim.withdraw() { Err(refused) } else { answered.await.unwrap_or(Err(WriteError::Unknown)) }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and writes get through.
     pub async fn ping(&self) -> Result<(), ReadError> {
+        if let Some(wait) = self.inner.figures.oldest_wait().filter(|wait| *wait > STALL_LIMIT) {
+            return Err(ReadError::Unavailable(format!("a write has waited for {} s", wait.as_secs())));
+        }
         count::snapshot(&self.inner.database).await.map(drop)
     }
 
     /// The store in figures.
     pub fn stats(&self) -> Stats {
         let Inner { database, requests, figures, halted, drift, .. } = &*self.inner;
-        let Figures { transactions, retries, done, refused, failed, events, own: _ } = &**figures;
+        let Figures { transactions, retries, done, refused, failed, events, .. } = &**figures;
         let waiting = QUEUE - requests.capacity();
         let (readers_open, readers_idle, readers_max) = database.readers();
         Stats {

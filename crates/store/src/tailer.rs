@@ -12,7 +12,7 @@ use std::{
 use inventory_core::{EventLog, LogError, Publisher, Recorded, Seq};
 use tokio::sync::{Notify, mpsc};
 
-use crate::{access::TokenCache, log::Log};
+use crate::{access::TokenCache, database::Database, log::Log};
 
 /// How many events one read of the log asks for.
 const PAGE: usize = 500;
@@ -23,6 +23,7 @@ const BREATH: u64 = 64;
 pub(crate) struct Tailer {
     pub(crate) publisher: Publisher,
     pub(crate) log: Log,
+    pub(crate) database: Database,
     /// Hears of each event before the bus does.
     pub(crate) tokens: TokenCache,
     /// What the writer committed: contiguous within a batch, and the batches in order.
@@ -84,6 +85,10 @@ impl Tailer {
                 Ok(page) => page,
                 Err(error) => return self.failed(head, &error),
             };
+            match self.database.verify_file() {
+                Ok(()) => self.database.availability.answered(),
+                Err(error) => self.database.availability.failed(&error.to_string()),
+            }
             let full = page.len() == PAGE;
             for event in page {
                 let expected = self.publisher.head().next();
@@ -103,8 +108,8 @@ impl Tailer {
     }
 
     fn failed(&self, head: Seq, error: &LogError) {
-        if matches!(error, LogError::Unavailable(_)) {
-            tracing::warn!(%head, %error, "the event log cannot be followed now");
+        if let LogError::Unavailable(reason) = error {
+            self.database.availability.failed(reason);
         } else if !self.halted.swap(true, Ordering::Relaxed) {
             tracing::error!(%head, %error, "the event log is broken: no event is published until this is mended");
         }

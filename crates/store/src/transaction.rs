@@ -12,13 +12,13 @@ use std::{
 use inventory_core::{Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    TransactionTrait,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
 use crate::{
     access,
+    db::Transaction,
     entity::component,
     error::ReadError,
     fault::{Fault, fault},
@@ -61,7 +61,7 @@ type Stepped = Result<(Done, Vec<Draft>), Reason>;
 
 /// Carries out the writes and returns an answer for each, and the events of those that were not refused.
 pub(crate) async fn carry_out(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     writes: &[Prepared],
 ) -> Result<(Vec<Answer>, Vec<Draft>), DbErr> {
     let mut answers = Vec::with_capacity(writes.len());
@@ -119,7 +119,7 @@ fn run_length<'a>(mut steps: impl Iterator<Item = &'a Step>) -> usize {
 
 /// Carries out one write that may have to be undone alone.
 async fn whole(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     write: &Prepared,
     drafts: &mut Vec<Draft>,
 ) -> Result<Answer, DbErr> {
@@ -130,16 +130,16 @@ async fn whole(
             Claim::Reused => return Ok(Answer::KeyReused),
         }
     }
-    let savepoint = transaction.begin().await?;
-    let outcome = all_or_none(&savepoint, write).await?;
+    transaction.savepoint().await?;
+    let outcome = all_or_none(transaction, write).await?;
     let answer = match outcome {
         Ok((done, drafted)) => {
-            savepoint.commit().await?;
+            transaction.release().await?;
             drafts.extend(drafted);
             Ok(done)
         }
         Err(refusals) => {
-            savepoint.rollback().await?;
+            transaction.undo().await?;
             Err(refusals)
         }
     };
@@ -154,7 +154,7 @@ async fn whole(
 
 /// Carries out all steps and reports every one that is refused.
 async fn all_or_none(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     write: &Prepared,
 ) -> Result<Result<(Vec<Done>, Vec<Draft>), Vec<Refusal>>, DbErr> {
     let mut done = Vec::with_capacity(write.steps.len());
@@ -181,7 +181,7 @@ async fn all_or_none(
 }
 
 /// Carries out steps of one kind.
-async fn run(transaction: &DatabaseTransaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
+async fn run(transaction: &Transaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
     match steps {
         [(Step::Create { .. }, _), ..] => create(transaction, steps).await,
         [(Step::Update { .. } | Step::Delete { .. }, _), ..] => change(transaction, steps).await,
@@ -195,10 +195,7 @@ async fn run(transaction: &DatabaseTransaction, steps: &[(&Step, &Author)]) -> R
     }
 }
 
-async fn create(
-    transaction: &DatabaseTransaction,
-    steps: &[(&Step, &Author)],
-) -> Result<Vec<Stepped>, DbErr> {
+async fn create(transaction: &Transaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
     let created = || {
         steps.iter().filter_map(|(step, author)| match step {
             Step::Create { component, data } => Some((component, data, *author)),
@@ -229,10 +226,7 @@ async fn create(
 }
 
 /// Those of the ids that a component has.
-async fn ids(
-    transaction: &DatabaseTransaction,
-    ids: impl IntoIterator<Item = Uuid>,
-) -> Result<Vec<Uuid>, DbErr> {
+async fn ids(transaction: &Transaction, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>, DbErr> {
     component::Entity::find()
         .select_only()
         .column(component::Column::Id)
@@ -243,10 +237,7 @@ async fn ids(
 }
 
 /// Changes or deletes rows, which are read and locked first.
-async fn change(
-    transaction: &DatabaseTransaction,
-    steps: &[(&Step, &Author)],
-) -> Result<Vec<Stepped>, DbErr> {
+async fn change(transaction: &Transaction, steps: &[(&Step, &Author)]) -> Result<Vec<Stepped>, DbErr> {
     let ids = steps.iter().filter_map(|(step, _)| step.row()).map(|id| id.0);
     let current: HashMap<_, _> = component::Entity::find()
         .filter(component::Column::Id.is_in(ids))
@@ -295,7 +286,7 @@ fn admitted<'a>(
 }
 
 async fn update(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     before: &Arc<Component>,
     patch: inventory_core::ComponentPatch,
     author: &Author,
@@ -312,11 +303,11 @@ async fn update(
     match &after.sku {
         Some(sku) if after.sku != before.sku => {
             // The unique index answers with an error here, which must not spoil the whole transaction.
-            let savepoint = transaction.begin().await?;
-            match update(row).exec(&savepoint).await {
-                Ok(_) => savepoint.commit().await?,
+            transaction.savepoint().await?;
+            match update(row).exec(transaction).await {
+                Ok(_) => transaction.release().await?,
                 Err(error) if fault(&error) == Fault::Unique => {
-                    savepoint.rollback().await?;
+                    transaction.undo().await?;
                     return Ok(Err(Reason::SkuTaken(sku.clone())));
                 }
                 Err(error) => return Err(error),
@@ -361,7 +352,7 @@ fn minimal(after: component::Model, before: &component::Model) -> component::Act
 }
 
 /// Changes who may come in, or refuses what can never be carried out.
-async fn other(transaction: &DatabaseTransaction, step: &Step, author: &Author) -> Result<Stepped, DbErr> {
+async fn other(transaction: &Transaction, step: &Step, author: &Author) -> Result<Stepped, DbErr> {
     match step {
         Step::Access(operation) => Ok(match access::carry_out(transaction, operation, author).await? {
             Ok((done, events)) => {

@@ -6,8 +6,8 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,10 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
 use inventory_core::{EventId, Origin, Recorded, Seq, micros};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,10 +39,17 @@ const MAX_WRITES: usize = 64;
 /// How many operations one transaction takes, unless a single write has more. It bounds how long the first
 /// of a batch waits for the last, as a time would, and gives the same batches on every machine.
 const MAX_OPERATIONS: usize = 512;
-/// How many writes may wait; further ones wait to be let in.
+/// How many writes may wait. Further ones are refused at once.
 pub(crate) const QUEUE: usize = 1024;
-/// How often a transaction is tried again that another process was in the way of, and the pauses between.
+/// How long a write waits for its transaction to begin before it is refused. It is well below the 10 s and more that
+/// clients wait.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How old the oldest write of a transaction may become before the service counts as not ready.
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(10);
+/// How often a transaction is tried again after a lock conflict or a lost connection, for how long, and the pauses
+/// between.
 const RETRIES: usize = 5;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
 /// How often the log is asked whether a commit whose answer was lost took place.
@@ -48,7 +58,70 @@ const INQUIRIES: usize = 10;
 /// A write on its way, and where its answer goes.
 pub(crate) struct Request {
     pub(crate) write: Prepared,
-    pub(crate) answer: oneshot::Sender<Result<Written, WriteError>>,
+    pub(crate) waiter: Waiter,
+}
+
+/// Where the answer to a write goes.
+pub(crate) struct Waiter {
+    answer: oneshot::Sender<Result<Written, WriteError>>,
+    claim: Arc<Claim>,
+    since: Instant,
+}
+
+impl Waiter {
+    /// A waiter, and the end of it that whoever asked keeps.
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<Written, WriteError>>, Arc<Claim>) {
+        let (answer, answered) = oneshot::channel();
+        let claim = Arc::<Claim>::default();
+        (Self { answer, claim: Arc::clone(&claim), since: Instant::now() }, answered, claim)
+    }
+}
+
+/// Who decides about a write that waits: the writer, which carries it out, or whoever asked, who withdraws it. The
+/// first one wins, so a write that was refused for waiting is never carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Claim(AtomicU8);
+
+impl Claim {
+    const WAITING: u8 = 0;
+    const TAKEN: u8 = 1;
+    const WITHDRAWN: u8 = 2;
+
+    /// Takes the write for a transaction. `false` if it was withdrawn.
+    fn take(&self) -> bool {
+        self.decide(Self::TAKEN)
+    }
+
+    /// Withdraws the write. `false` if it was taken.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.decide(Self::WITHDRAWN)
+    }
+
+    fn decide(&self, decision: u8) -> bool {
+        let decided = self.0.compare_exchange(Self::WAITING, decision, Ordering::AcqRel, Ordering::Acquire);
+        decided.is_ok() || decided == Err(decision)
+    }
+}
+
+/// Writes of one transaction, each with its waiter.
+struct Batch {
+    writes: Vec<Prepared>,
+    waiters: Vec<Waiter>,
+}
+
+impl Batch {
+    /// Takes the writes, but for those that were withdrawn.
+    fn claim(&mut self) {
+        let Self { writes, waiters } = self;
+        let taken: Vec<_> = waiters.iter().map(|waiter| waiter.claim.take()).collect();
+        if taken.iter().all(|taken| *taken) {
+            return;
+        }
+        let mut each = taken.iter();
+        writes.retain(|_| each.next().is_some_and(|taken| *taken));
+        let mut each = taken.iter();
+        waiters.retain(|_| each.next().is_some_and(|taken| *taken));
+    }
 }
 
 /// What the writer has done since it was started.
@@ -62,6 +135,19 @@ pub(crate) struct Figures {
     pub(crate) events: AtomicU64,
     /// The last place that was given to an event of this process, noted before the commit that makes it so.
     pub(crate) own: AtomicU64,
+    /// Since when the oldest write of the transaction at hand has waited.
+    oldest: Mutex<Option<Instant>>,
+}
+
+impl Figures {
+    /// How long the oldest write of the transaction at hand has waited.
+    pub(crate) fn oldest_wait(&self) -> Option<Duration> {
+        self.oldest.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
+    }
+
+    fn set_oldest(&self, since: Option<Instant>) {
+        *self.oldest.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
 }
 
 pub(crate) struct Writer {
@@ -78,6 +164,8 @@ pub(crate) struct Writer {
 enum Failure {
     /// Nothing of it is in the database.
     Rolledback(DbErr),
+    /// It was committed to a file that is no longer the database.
+    Lost(DbErr),
     /// It may be in the database.
     Unknown,
 }
@@ -111,25 +199,30 @@ impl Writer {
     }
 
     async fn serve(&self, batch: Vec<Request>) {
-        let (writes, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|request| (request.write, request.answer)).unzip();
-        match self.persist(&writes).await {
-            Ok(outcomes) => self.answer(answers, outcomes),
+        let (writes, waiters): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|request| (request.write, request.waiter)).unzip();
+        self.figures.set_oldest(waiters.iter().map(|waiter| waiter.since).min());
+        let mut batch = Batch { writes, waiters };
+        match self.persist(&mut batch).await {
+            Ok(outcomes) => self.answer(batch.waiters, outcomes),
             // One of several is to blame: each alone, so that only that one fails.
-            Err(Failure::Rolledback(error)) if writes.len() > 1 && fault(&error) == Fault::Other => {
-                for (write, answer) in writes.into_iter().zip(answers) {
-                    match self.persist(&[write]).await {
-                        Ok(outcome) => self.answer(vec![answer], outcome),
-                        Err(failure) => self.fail(vec![answer], &failure),
+            Err(Failure::Rolledback(error)) if batch.writes.len() > 1 && fault(&error) == Fault::Other => {
+                for (write, waiter) in batch.writes.into_iter().zip(batch.waiters) {
+                    let mut alone = Batch { writes: vec![write], waiters: vec![waiter] };
+                    match self.persist(&mut alone).await {
+                        Ok(outcome) => self.answer(alone.waiters, outcome),
+                        Err(failure) => self.fail(alone.waiters, &failure),
                     }
                 }
             }
-            Err(failure) => self.fail(answers, &failure),
+            Err(failure) => self.fail(batch.waiters, &failure),
         }
+        self.figures.set_oldest(None);
     }
 
     /// Carries out a batch, again and again while other processes are in the way.
-    async fn persist(&self, writes: &[Prepared]) -> Result<Vec<Answer>, Failure> {
+    async fn persist(&self, batch: &mut Batch) -> Result<Vec<Answer>, Failure> {
+        let give_up = Instant::now() + RETRY_TIMEOUT;
         let mut pauses = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(FIRST_PAUSE)
@@ -138,13 +231,13 @@ impl Writer {
             .build();
         loop {
             // A defect here must not end the task on which all writes depend.
-            let attempt = AssertUnwindSafe(self.attempt(writes)).catch_unwind().await;
+            let attempt = AssertUnwindSafe(self.attempt(batch)).catch_unwind().await;
             let attempt = attempt
                 .unwrap_or_else(|_panic| Err(DbErr::Custom("a panic in the writer".to_owned()).into()));
             let transient = matches!(&attempt, Err(Failure::Rolledback(error))
                 if matches!(fault(error), Fault::Transient | Fault::Disconnected));
             match pauses.next() {
-                Some(pause) if transient => {
+                Some(pause) if transient && self.may_retry(give_up) => {
                     self.figures.retries.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(pause).await;
                 }
@@ -153,10 +246,17 @@ impl Writer {
         }
     }
 
+    /// Whether a transaction that failed is worth another try.
+    fn may_retry(&self, give_up: Instant) -> bool {
+        Instant::now() < give_up && self.database.availability.check().is_ok()
+    }
+
     /// One transaction.
-    async fn attempt(&self, writes: &[Prepared]) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Answer>, Failure> {
         let transaction = self.database.begin().await?;
-        let (answers, drafts) = carry_out(&transaction, writes).await?;
+        // Not earlier: up to here a write that has waited too long can be withdrawn.
+        batch.claim();
+        let (answers, drafts) = carry_out(&transaction, &batch.writes).await?;
         let mut events = Vec::with_capacity(drafts.len());
         let mut rows = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -178,6 +278,7 @@ impl Writer {
         if let Err(error) = transaction.commit().await {
             self.settle(error, events.first()).await?;
         }
+        self.database.verify_file().map_err(Failure::Lost)?;
         self.figures.transactions.fetch_add(1, Ordering::Relaxed);
         self.figures.events.fetch_add(events.len() as u64, Ordering::Relaxed);
         if !events.is_empty() {
@@ -218,10 +319,10 @@ impl Writer {
         Ok((event, row))
     }
 
-    /// Finds out whether a commit took place whose answer was lost with the connection.
+    /// Finds out over another connection whether a commit took place that failed or was not answered.
     async fn settle(&self, error: DbErr, first: Option<&Recorded>) -> Result<(), Failure> {
         let Some(first) = first else { return Err(error.into()) };
-        tracing::warn!(%error, "a commit was not answered; asking the log whether it took place");
+        tracing::warn!(%error, "commit failed or was not answered, reading the log to find out whether it took place");
         for _ in 0..INQUIRIES {
             match self.committed(first.id.0).await {
                 Ok(true) => return Ok(()),
@@ -243,8 +344,8 @@ impl Writer {
         Ok(found)
     }
 
-    fn answer(&self, receivers: Vec<oneshot::Sender<Result<Written, WriteError>>>, answers: Vec<Answer>) {
-        for (receiver, answer) in receivers.into_iter().zip(answers) {
+    fn answer(&self, waiters: Vec<Waiter>, answers: Vec<Answer>) {
+        for (waiter, answer) in waiters.into_iter().zip(answers) {
             let answer = match answer {
                 Answer::Done(results) => Ok(Written { results, replayed: false }),
                 Answer::Replayed(Ok(results)) => Ok(Written { results, replayed: true }),
@@ -256,24 +357,24 @@ impl Writer {
             let figure = if answer.is_ok() { &self.figures.done } else { &self.figures.refused };
             figure.fetch_add(1, Ordering::Relaxed);
             // Whoever asked may have hung up.
-            let _hung_up = receiver.send(answer);
+            let _hung_up = waiter.answer.send(answer);
         }
     }
 
-    fn fail(&self, receivers: Vec<oneshot::Sender<Result<Written, WriteError>>>, failure: &Failure) {
+    fn fail(&self, waiters: Vec<Waiter>, failure: &Failure) {
         let error = match failure {
-            Failure::Rolledback(error) => {
-                tracing::error!(%error, writes = receivers.len(), "writes failed");
+            Failure::Rolledback(error) | Failure::Lost(error) => {
+                tracing::error!(%error, writes = waiters.len(), "writes failed");
                 WriteError::Unavailable(error.to_string())
             }
             Failure::Unknown => {
-                tracing::error!(writes = receivers.len(), "writes may have been carried out or not");
+                tracing::error!(writes = waiters.len(), "outcome of writes unknown");
                 WriteError::Unknown
             }
         };
-        self.figures.failed.fetch_add(receivers.len() as u64, Ordering::Relaxed);
-        for receiver in receivers {
-            let _hung_up = receiver.send(Err(error.clone()));
+        self.figures.failed.fetch_add(waiters.len() as u64, Ordering::Relaxed);
+        for waiter in waiters {
+            let _hung_up = waiter.answer.send(Err(error.clone()));
         }
     }
 }

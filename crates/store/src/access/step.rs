@@ -9,7 +9,7 @@ use inventory_core::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use time::OffsetDateTime;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{AccessDone, AccessOperation, AccessRefusal, NewSession, PasswordHash, Sessions, TokenKey};
 use crate::{
+    db::Transaction,
     entity::{token, user_account, user_session},
     error::ReadError,
     prepare::Author,
@@ -28,7 +29,7 @@ pub(crate) type Changed = Result<(AccessDone, Vec<Event>), AccessRefusal>;
 
 /// Carries out one change.
 pub(crate) async fn carry_out(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     operation: &AccessOperation,
     author: &Author,
 ) -> Result<Changed, DbErr> {
@@ -59,7 +60,7 @@ pub(crate) async fn carry_out(
 }
 
 async fn create_token(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     token: &Arc<Token>,
     hash: &[u8; 32],
 ) -> Result<Changed, DbErr> {
@@ -80,7 +81,7 @@ async fn create_token(
 }
 
 async fn revoke_token(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     which: &TokenKey,
     author: &Author,
 ) -> Result<Changed, DbErr> {
@@ -101,7 +102,7 @@ async fn revoke_token(
 }
 
 async fn revoke(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     row: token::Model,
     at: OffsetDateTime,
 ) -> Result<Arc<Token>, DbErr> {
@@ -114,7 +115,7 @@ async fn revoke(
 }
 
 async fn create_user(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &Arc<User>,
     password: &PasswordHash,
 ) -> Result<Changed, DbErr> {
@@ -131,10 +132,7 @@ async fn create_user(
 }
 
 /// A user with the hash of the user's password, kept from changing until the commit.
-async fn locked(
-    transaction: &DatabaseTransaction,
-    id: UserId,
-) -> Result<Option<(Arc<User>, PasswordHash)>, DbErr> {
+async fn locked(transaction: &Transaction, id: UserId) -> Result<Option<(Arc<User>, PasswordHash)>, DbErr> {
     let row = user_account::Entity::find_by_id(id.0).lock_exclusive().one(transaction).await?;
     let Some(row) = row else { return Ok(None) };
     let password = PasswordHash(row.password_hash.clone());
@@ -143,7 +141,7 @@ async fn locked(
 
 /// A user who has the expected version.
 async fn admitted(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: UserId,
     expected: &Expected,
 ) -> Result<Result<Arc<User>, AccessRefusal>, DbErr> {
@@ -161,7 +159,7 @@ struct Change<'a> {
 }
 
 async fn change_user(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: UserId,
     expected: &Expected,
     change: Change<'_>,
@@ -196,7 +194,7 @@ async fn change_user(
 }
 
 async fn delete_user(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     id: UserId,
     expected: &Expected,
     author: &Author,
@@ -229,7 +227,7 @@ fn is_admin(user: &User) -> bool {
 
 /// Whether nobody but this user is an administrator who is not disabled. The rows of all of them are locked in
 /// one order, so that two who demote each other at the same moment cannot both succeed.
-async fn is_last_admin(transaction: &DatabaseTransaction, id: UserId) -> Result<bool, DbErr> {
+async fn is_last_admin(transaction: &Transaction, id: UserId) -> Result<bool, DbErr> {
     let admins = user_account::Entity::find()
         .filter(user_account::Column::Role.eq(inventory_core::Role::Admin.as_str()))
         .filter(user_account::Column::Disabled.eq(false))
@@ -240,7 +238,7 @@ async fn is_last_admin(transaction: &DatabaseTransaction, id: UserId) -> Result<
 }
 
 async fn sign_in(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     session: &NewSession,
     password: &PasswordHash,
     author: &Author,
@@ -269,7 +267,7 @@ async fn sign_in(
 
 /// Ends sessions, and returns an event for each.
 async fn end_sessions(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     user: &User,
     which: Sessions,
     at: OffsetDateTime,

@@ -15,8 +15,8 @@ use crate::{
 /// Compares every user and every token with the last event about it. There are few of them, so they are read as
 /// a whole; a change that is made meanwhile is in the events that are read after the rows.
 pub(super) async fn agree(database: &Database, report: &mut CheckReport) -> Result<(), ReadError> {
-    let users = user_account::Entity::find().all(&database.reader).await?;
-    let tokens = token::Entity::find().all(&database.reader).await?;
+    let users = user_account::Entity::find().all(&database.long).await?;
+    let tokens = token::Entity::find().all(&database.long).await?;
     let told = told(database, report).await?;
     for row in users {
         let user = User::try_from(row)?;
@@ -65,7 +65,7 @@ async fn told(database: &Database, report: &mut CheckReport) -> Result<HashMap<S
     let rows = event_log::Entity::find()
         .filter(event_log::Column::Type.is_in(types))
         .order_by_asc(event_log::Column::Seq)
-        .all(&database.reader)
+        .all(&database.long)
         .await?;
     let mut told = HashMap::new();
     for row in rows {

@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     condition::{Sql, conditions},
+    db::Bind,
     error::ReadError,
     log::signed,
     query::{Column, Key, Kind, Place, Query},
-    reader::Bind,
 };
 
 /// How many events a walk may last. Each of its pages looks through those since its beginning.

@@ -1,0 +1,40 @@
+//! The file of a SQLite database, which must stay the one that was opened.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sea_orm::{DbErr, RuntimeErr};
+
+/// A file by its path and by what the file system knows it by. SQLite goes on writing to a file that was deleted or
+/// replaced, and everything that it writes there is lost.
+#[derive(Debug, Clone)]
+pub(crate) struct DatabaseFile {
+    path: Arc<PathBuf>,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl DatabaseFile {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: Arc::new(path.to_owned()), identity: identity(path)? })
+    }
+
+    /// An error that says what became of the file, unless it is still there. Takes a microsecond or two.
+    pub(crate) fn verify(&self) -> Result<(), DbErr> {
+        let path = self.path.display();
+        let reason = match identity(&self.path) {
+            Ok(identity) if identity == self.identity => return Ok(()),
+            Ok(_) => format!("the database file {path} was replaced while the service was running"),
+            Err(error) => format!("the database file {path} is gone: {error}"),
+        };
+        Err(DbErr::Conn(RuntimeErr::Internal(reason)))
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
