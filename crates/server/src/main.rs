@@ -10,6 +10,7 @@ mod import;
 mod listen;
 mod logging;
 mod migrate;
+mod reload;
 mod remote;
 mod secret;
 mod serve;

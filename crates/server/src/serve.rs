@@ -5,13 +5,12 @@ use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, time::D
 use anyhow::Context as _;
 use inventory_admin::Admin;
 use inventory_api::{App, MetricsAccess, Options, TrustedProxies};
-use inventory_core::Actor;
 use inventory_store::{Password, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,13 +18,12 @@ use crate::{
     Misconfigured, Reported,
     config::{Common, Serve},
     database::{self, Purpose},
-    listen, secret,
+    listen,
+    reload::{self, Reload},
+    secret,
     tls::{self, Tls},
     welcome::{self, FirstSecrets},
 };
-
-/// The name of the token that `INVENTORY_BOOTSTRAP_TOKEN` ensures.
-const BOOTSTRAP_TOKEN: &str = "bootstrap";
 
 /// The options after their secrets were read from files and checked.
 struct Settings {
@@ -34,6 +32,7 @@ struct Settings {
     metrics_access: MetricsAccess,
     bootstrap_token: Option<secret::Text>,
     admin_password: Option<Password>,
+    drain: Duration,
     shutdown_timeout: Duration,
     trusted_proxies: TrustedProxies,
     rate_limit: Option<NonZeroU32>,
@@ -45,6 +44,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
     let settings = Settings::read(&options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
+    let hangup = signal(SignalKind::hangup())?;
     let tls = settings.tls.clone().map(Tls::open).transpose()?;
     let listener = listen::bind(settings.listen, "INVENTORY_LISTEN").await?;
     let metrics_listener = match settings.metrics_listen {
@@ -56,11 +56,13 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
         () = signals.next() => return Ok(()),
     };
     let (store, app) = started;
+    let reload = Reload::new(hangup, store.clone(), settings.metrics_access.clone(), &options);
+    tokio::spawn(reload.run());
     let tls = tls.map(|(tls, renewal)| {
         tokio::spawn(renewal.run());
         tls
     });
-    serve(app, store, listener, metrics_listener, tls, settings.shutdown_timeout, signals).await
+    serve(app, store, listener, metrics_listener, tls, &settings, signals).await
 }
 
 /// Opens the database, makes the tokens that must be there, and says where the service serves.
@@ -73,10 +75,7 @@ async fn start(
     let store = database::open(common, Purpose::Fill).await?;
     let token = match &settings.bootstrap_token {
         Some(token) => {
-            store
-                .ensure_token(BOOTSTRAP_TOKEN, token.as_str(), Actor::system())
-                .await
-                .context("cannot make the token that INVENTORY_BOOTSTRAP_TOKEN gives")?;
+            reload::ensure_bootstrap_token(&store, token).await?;
             None
         }
         None => welcome::first_token(&store).await?,
@@ -102,15 +101,15 @@ async fn start(
     Ok((store, app))
 }
 
-/// Serves, and at the signal stops in this order under one deadline: say so on `/readyz`, take no more
-/// connections, end the event streams, let requests finish, finish the writes and their events.
+/// Serves until a signal. Then `/readyz` fails, and the drain time passes. Then, in this order and under one deadline:
+/// take no more connections, end the event streams, let requests finish, finish the writes and their events.
 async fn serve(
     app: App,
     store: Store,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
     tls: Option<Tls>,
-    shutdown_timeout: Duration,
+    settings: &Settings,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "serving");
@@ -122,7 +121,13 @@ async fn serve(
     }
     listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
     signals.next().await;
-    let deadline = Instant::now() + shutdown_timeout;
+    app.set_stopping();
+    if !settings.drain.is_zero() {
+        tracing::info!(drain_seconds = settings.drain.as_secs(), "draining: not ready, and still serving");
+        // A second signal ends this early.
+        drop(timeout(settings.drain, signals.next()).await);
+    }
+    let deadline = Instant::now() + settings.shutdown_timeout;
     tokio::select! {
         outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => outcome,
         () = signals.next() => {
@@ -141,7 +146,6 @@ async fn shut_down(
     deadline: Instant,
 ) -> anyhow::Result<()> {
     tracing::info!("stopping");
-    app.set_stopping();
     stop.cancel();
     app.stop_streams();
     admin.stop_streams();
@@ -203,6 +207,7 @@ impl Settings {
                 options.bootstrap_token_file.as_deref(),
             )?,
             admin_password: admin_password(options)?,
+            drain: options.drain(),
             shutdown_timeout: options.shutdown_timeout(),
             trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
             rate_limit: NonZeroU32::new(options.rate_limit),

@@ -32,6 +32,7 @@ mod output;
 mod prometheus;
 mod proxies;
 mod readme;
+mod reload;
 mod shutdown;
 mod tls;
 mod tokens;
