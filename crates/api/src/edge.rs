@@ -19,7 +19,7 @@ use tower_http::timeout::DeadlineBody;
 use tracing::Instrument;
 
 use crate::{
-    client::{Client, TrustedProxies},
+    client::{Client, HealthOnly, TrustedProxies},
     kind::Kind,
     problem::{Cause, MEDIA_TYPE, Problem},
     rate_limit::{self, Limits},
@@ -112,6 +112,10 @@ impl Edge {
 
     /// Hands a request on, unless it is one of too many.
     async fn pass(&self, request: Request, next: Next) -> Response {
+        let health_only = request.extensions().get::<HealthOnly>().is_some();
+        if health_only && rate_limit::is_limited(request.uri().path()) {
+            return Problem::new(Kind::Busy, "too many connections are open").into_response();
+        }
         match &self.limits {
             Some(limits) if rate_limit::is_limited(request.uri().path()) => limits.pass(request, next).await,
             _ => next.run(request).await,

@@ -36,7 +36,7 @@ mod security_headers;
 mod traceparent;
 
 pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
-pub use client::{Client, Connection, NoNetwork, TrustedProxies};
+pub use client::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
 pub use edge::DEFAULT_BODY_TIMEOUT;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};

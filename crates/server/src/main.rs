@@ -3,7 +3,9 @@
 
 mod check;
 mod config;
+mod connections;
 mod database;
+mod descriptors;
 mod environment;
 mod export;
 mod import;

@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Misconfigured, Reported,
     config::{Common, Serve},
+    connections::Connections,
     database::{self, Purpose},
-    listen,
+    descriptors, listen,
     reload::{self, Reload},
     secret,
     tls::{self, Tls},
@@ -28,6 +29,8 @@ use crate::{
 /// The options after their secrets were read from files and checked.
 struct Settings {
     listen: SocketAddr,
+    /// How many connections the main listener holds.
+    connections: usize,
     metrics_listen: Option<SocketAddr>,
     metrics_access: MetricsAccess,
     bootstrap_token: Option<secret::Text>,
@@ -41,7 +44,7 @@ struct Settings {
 
 /// Serves until a signal says to stop.
 pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
-    let settings = Settings::read(&options)?;
+    let settings = Settings::read(common, &options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
     let hangup = signal(SignalKind::hangup())?;
@@ -116,10 +119,20 @@ async fn serve(
     let stop = CancellationToken::new();
     let mut listeners = JoinSet::new();
     let admin = Admin::new(store.clone());
+    let connections = |name, count| Connections::new(name, count, settings.trusted_proxies.clone());
     if let Some(listener) = metrics_listener {
-        listeners.spawn(listen::serve(listener, app.metrics_router(), tls.clone(), stop.clone()));
+        let connections = connections("metrics", descriptors::METRICS_CONNECTIONS);
+        listeners.spawn(listen::serve(
+            listener,
+            app.metrics_router(),
+            tls.clone(),
+            connections,
+            stop.clone(),
+        ));
     }
-    listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
+    let connections = connections("main", settings.connections);
+    let router = app.router_with(admin.router());
+    listeners.spawn(listen::serve(listener, router, tls, connections, stop.clone()));
     signals.next().await;
     app.set_stopping();
     if !settings.drain.is_zero() {
@@ -191,7 +204,7 @@ impl Signals {
 }
 
 impl Settings {
-    fn read(options: &Serve) -> Result<Self, Misconfigured> {
+    fn read(common: &Common, options: &Serve) -> Result<Self, Misconfigured> {
         let token = secret(
             "INVENTORY_METRICS_TOKEN",
             options.metrics_token.as_ref(),
@@ -199,6 +212,7 @@ impl Settings {
         )?;
         Ok(Self {
             listen: options.listen,
+            connections: descriptors::main_connections(descriptors::raise_limit(), common.readers),
             metrics_listen: options.metrics_listen,
             metrics_access: metrics_access(options, token.as_ref())?,
             bootstrap_token: secret(
