@@ -15,6 +15,7 @@ use sea_orm::{
 };
 
 use crate::{
+    database_url::DatabaseUrl,
     db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
     error::{OpenError, ReadError},
     fault::{Fault, fault},
@@ -72,7 +73,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn open(config: &Config) -> Result<Self, OpenError> {
-        let options = Settings::parse(&config.url)?;
+        let options = DatabaseUrl::from_str(&config.url)?;
         options.reach().await?;
         options.migrate(config.migrate).await?;
         let availability = Availability::default();
@@ -152,27 +153,7 @@ enum Access {
     Write,
 }
 
-/// A database URL, parsed.
-#[derive(Debug)]
-enum Settings {
-    Sqlite(SqliteConnectOptions),
-    Postgres(PgConnectOptions),
-}
-
-impl Settings {
-    fn parse(url: &str) -> Result<Self, OpenError> {
-        let invalid = |_| OpenError::Url(url.to_owned());
-        match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") if !url.contains(":memory:") => {
-                SqliteConnectOptions::from_str(url).map(Self::Sqlite).map_err(invalid)
-            }
-            Some("postgres" | "postgresql") => {
-                PgConnectOptions::from_str(url).map(Self::Postgres).map_err(invalid)
-            }
-            _ => Err(OpenError::Url(url.to_owned())),
-        }
-    }
-
+impl DatabaseUrl {
     fn connection(&self, access: Access, deadline: Duration) -> Options {
         match self {
             Self::Sqlite(options) => Options::Sqlite(sqlite(options.clone(), access)),

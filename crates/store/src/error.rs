@@ -20,8 +20,14 @@ pub enum ReadError {
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL is not one of a database that the service knows.
-    #[error("{0:?} is not a database URL: it must begin with sqlite: or postgres://")]
-    Url(String),
+    #[error("a database URL must begin with sqlite: or postgres://, and name a file or a server")]
+    UrlScheme,
+    /// The URL cannot be parsed.
+    #[error(
+        "the database URL cannot be parsed: a name or password with characters such as / : @ # ? % must have them \
+         percent-encoded, and parameters must have values that the driver knows"
+    )]
+    UrlSyntax,
     /// The database cannot be reached or opened.
     #[error("cannot open the database: {0}")]
     Connect(String),

@@ -20,6 +20,7 @@ mod bad_input;
 mod browser;
 mod configuration;
 mod crash;
+mod database_url;
 mod descriptors;
 mod exactness;
 mod exports;
