@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use inventory_migration::{Migrator, MigratorTrait};
+use inventory_migration::{RELEASE, Schema, inspect};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait, Value,
@@ -249,7 +249,7 @@ fn postgres(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
 /// SQLite, an advisory lock of PostgreSQL.
 async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenError> {
     let failed = |error: DbErr| OpenError::Migrate(error.to_string());
-    let pending = Migrator::get_pending_migrations_read_only(writer).await.map_err(failed)?.len();
+    let pending = pending(inspect(writer).await.map_err(failed)?)?;
     if pending == 0 {
         return Ok(());
     }
@@ -266,9 +266,27 @@ async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenE
         let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await.map_err(failed)?;
     }
-    tracing::info!(migrations = pending, "bringing the schema up to date");
-    Migrator::up(&transaction, None).await.map_err(failed)?;
+    // Another process, of a later release perhaps, may have migrated meanwhile.
+    let pending = self::pending(inspect(&transaction).await.map_err(failed)?)?;
+    if pending > 0 {
+        tracing::info!(migrations = pending, "bringing the schema up to date");
+        inventory_migration::migrate(&transaction).await.map_err(failed)?;
+    }
     transaction.commit().await.map_err(failed)
+}
+
+/// How many migrations are not applied, if this release can work with the schema.
+fn pending(schema: Schema) -> Result<usize, OpenError> {
+    match schema {
+        Schema::Current => Ok(0),
+        Schema::Outdated(pending) => Ok(pending),
+        Schema::Later(migrations) => {
+            tracing::info!(migrations, "the schema is of a later release that this one can work with");
+            Ok(0)
+        }
+        Schema::TooNew(needed) => Err(OpenError::TooNew { release: RELEASE, needed }),
+        Schema::Undeclared(migration) => Err(OpenError::Undeclared { release: RELEASE, migration }),
+    }
 }
 
 impl From<DbErr> for ReadError {

@@ -31,12 +31,31 @@ pub enum OpenError {
     /// The database cannot be reached or opened.
     #[error("cannot open the database: {0}")]
     Connect(String),
-    /// The schema cannot be brought up to date, or is newer than this binary.
+    /// The schema cannot be brought up to date.
     #[error("cannot bring the database schema up to date: {0}")]
     Migrate(String),
     /// The schema is not up to date, and was not to be changed.
     #[error("the database schema is {0} migrations behind: run `inventory migrate`")]
     Outdated(usize),
+    /// A later release has migrated the schema, and this one cannot work with it.
+    #[error("this is release {release}, and the database needs release {needed} or later")]
+    TooNew {
+        /// This release.
+        release: &'static str,
+        /// The oldest release that can work with the schema.
+        needed: String,
+    },
+    /// Another release has migrated the schema, and it is not known whether this one can work with it.
+    #[error(
+        "the database has the migration {migration}, which release {release} does not know: use the release that \
+         made it"
+    )]
+    Undeclared {
+        /// This release.
+        release: &'static str,
+        /// The name of the migration.
+        migration: String,
+    },
     /// The database cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

@@ -35,6 +35,7 @@ mod prometheus;
 mod proxies;
 mod readme;
 mod reload;
+mod rollback;
 mod shutdown;
 mod tls;
 mod tokens;
