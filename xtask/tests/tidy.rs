@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 
 /// Which crates of the workspace a crate may depend on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     (
         "inventory",
         &["inventory-admin", "inventory-api", "inventory-core", "inventory-csv", "inventory-store"],
@@ -29,11 +29,12 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("inventory-metrics", &["inventory-core"]),
     ("inventory-migration", &[]),
     ("inventory-store", &["inventory-core", "inventory-migration"]),
+    ("inventory-testing", &[]),
     ("xtask", &[]),
 ];
 
 /// Which crates may depend on something that shapes whoever knows it.
-const FENCES: [(&str, &[&str]); 20] = [
+const FENCES: [(&str, &[&str]); 23] = [
     ("anyhow", &["inventory", "xtask"]),
     ("askama", &["inventory-admin"]),
     ("async-broadcast", &["inventory-core"]),
@@ -46,8 +47,11 @@ const FENCES: [(&str, &[&str]); 20] = [
     ("ipnet", &["inventory-api"]),
     ("metrics", &["inventory-api", "inventory-metrics"]),
     ("metrics-exporter-prometheus", &["inventory-api"]),
-    ("reqwest", &["inventory"]),
+    ("deadpool", &["inventory-store"]),
+    ("reqwest", &["inventory", "inventory-testing"]),
+    ("rustix", &["inventory-store", "inventory-testing"]),
     ("sea-orm", &["inventory-store"]),
+    ("sea-query-sqlx", &["inventory-store"]),
     ("sea-orm-migration", &["inventory-migration"]),
     ("sqlx", &[]),
     ("tokio-rustls", &["inventory"]),

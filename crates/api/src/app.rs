@@ -104,7 +104,7 @@ impl App {
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
         let open = streams.clone();
         let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;
-        tokio::spawn(task);
+        store.core_tasks().spawn("metrics", task);
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
         let stopping = Stopping::default();

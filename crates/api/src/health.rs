@@ -37,11 +37,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 
-problems!(LiveProblems: Internal, Timeout);
+problems!(LiveProblems: Internal, NotAlive, Timeout);
 
 /// Is the process alive?
 ///
-/// Answers as long as the process can answer at all. Where it does not, restart it.
+/// Answers as long as the process can answer at all and all of its core tasks run. Where it does not, restart it.
 #[utoipa::path(
     get, path = "/livez", operation_id = "livez", tag = "health", security(()),
     responses(
@@ -49,8 +49,13 @@ problems!(LiveProblems: Internal, Timeout);
         LiveProblems,
     ),
 )]
-async fn livez() -> &'static str {
-    "alive\n"
+async fn livez(State(store): State<Store>) -> Result<&'static str, Problem> {
+    match store.core_tasks().ended() {
+        None => Ok("alive\n"),
+        Some(task) => {
+            Err(Problem::new(Kind::NotAlive, format!("the {task} task has ended; restart the process")))
+        }
+    }
 }
 
 problems!(ReadyProblems: Internal, NotReady);

@@ -132,6 +132,9 @@ kinds! {
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams are open",
         "The service has as many event streams open as it allows. Try again after the seconds in \
          `Retry-After`, or ask an operator for a higher limit.";
+    NotAlive = "not-alive", SERVICE_UNAVAILABLE, "A core task has ended",
+        "A task without which the service does not work has ended. The process stops by itself; restart it if it \
+         does not.";
     NotReady = "not-ready", SERVICE_UNAVAILABLE, "The service is not ready",
         "The service is starting or stopping, its database does not answer, or its event log is broken. The \
          detail says which.";

@@ -40,6 +40,7 @@ mod bus;
 mod clock;
 mod cloud_event;
 mod component;
+mod core_task;
 mod event;
 mod log;
 mod memory_log;
@@ -57,6 +58,7 @@ pub use bus::{Bus, BusStats, DEFAULT_CAPACITY, Publisher, bus};
 pub use clock::{Clock, from_micros, micros, rfc3339};
 pub use cloud_event::CloudEvent;
 pub use component::{Component, ComponentId, Field};
+pub use core_task::{CoreTask, CoreTasks};
 pub use event::{
     ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES, Event, EventId,
     EventKind, Origin, Recorded, Seq, SignInRefused, TokenCreated, TokenRevoked, UnknownEvent, UserCreated,

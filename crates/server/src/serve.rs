@@ -133,19 +133,32 @@ async fn serve(
     let connections = connections("main", settings.connections);
     let router = app.router_with(admin.router());
     listeners.spawn(listen::serve(listener, router, tls, connections, stop.clone()));
-    signals.next().await;
+    let mut failed = until_stop(&store, &mut signals).await;
     app.set_stopping();
-    if !settings.drain.is_zero() {
+    if !failed && !settings.drain.is_zero() {
         tracing::info!(drain_seconds = settings.drain.as_secs(), "draining: not ready, and still serving");
         // A second signal ends this early.
-        drop(timeout(settings.drain, signals.next()).await);
+        failed = timeout(settings.drain, until_stop(&store, &mut signals)).await.unwrap_or(false);
     }
     let deadline = Instant::now() + settings.shutdown_timeout;
     tokio::select! {
-        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => outcome,
+        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => {
+            if failed { Err(Reported.into()) } else { outcome }
+        }
         () = signals.next() => {
             tracing::warn!("a second signal: exiting at once");
             Err(Reported.into())
+        }
+    }
+}
+
+/// Waits for a signal, or until a core task has ended; whether it is that.
+async fn until_stop(store: &Store, signals: &mut Signals) -> bool {
+    tokio::select! {
+        () = signals.next() => false,
+        task = store.core_tasks().wait_for_unexpected_end() => {
+            tracing::error!(task, "a core task has ended, exiting");
+            true
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use futures::future::join_all;
 use inventory_migration::{RELEASE, Schema, inspect};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
@@ -24,6 +25,9 @@ use crate::{
 
 /// How long a statement of SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The size above which SQLite's write-ahead log is cut back when nobody reads it any more, in bytes. It stays far below
+/// it by itself, unless a reader outside of the service holds an old state for long.
+const WAL_LIMIT: u64 = 16 << 20;
 /// How many prepared statements a connection keeps. Batches of each size are statements of their own.
 const STATEMENT_CACHE: usize = 256;
 /// How long a statement of a request may take.
@@ -131,6 +135,22 @@ impl Database {
         self.file.as_ref().map_or(Ok(()), DatabaseFile::verify)
     }
 
+    /// Cuts back SQLite's write-ahead log if it is large and nobody reads an old state any more.
+    pub(crate) async fn truncate_wal(&self) -> Result<(), DbErr> {
+        if self.file.as_ref().is_none_or(|file| file.wal_bytes() <= WAL_LIMIT) {
+            return Ok(());
+        }
+        // This waits for nobody. The next step would hold up writers while it waits for readers.
+        let passive = self.statement("PRAGMA wal_checkpoint(PASSIVE)", []);
+        let row = self.long.query_one_raw(passive).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the result of a checkpoint".to_owned()))?;
+        let (frames, moved): (i64, i64) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        if frames == moved {
+            self.long.query_one_raw(self.statement("PRAGMA wal_checkpoint(TRUNCATE)", [])).await?;
+        }
+        Ok(())
+    }
+
     /// Connections that read for requests: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
         let (open, idle) = self.reader.open_and_idle();
@@ -140,9 +160,8 @@ impl Database {
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
-        for pool in [&self.hot, &self.reader, &self.poll, &self.long, &self.writer] {
-            pool.close().await;
-        }
+        join_all([&self.hot, &self.reader, &self.poll, &self.long].map(Connections::close)).await;
+        self.writer.close().await;
     }
 }
 
@@ -226,6 +245,7 @@ fn sqlite(options: SqliteConnectOptions, access: Access) -> SqliteConnectOptions
         // What would undo an insert of many rows is as large as the pages that it changes. A file for it was made,
         // filled and removed for each batch of creates.
         .pragma("temp_store", "memory")
+        .pragma("journal_size_limit", WAL_LIMIT.to_string())
         .statement_cache_capacity(STATEMENT_CACHE)
         .disable_statement_logging();
     match access {

@@ -7,7 +7,7 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use inventory_core::ComponentId;
+use inventory_core::{ComponentId, CoreTask};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -57,9 +57,11 @@ impl Lookup {
     }
 }
 
-impl Lookups {
+impl CoreTask for Lookups {
+    const NAME: &'static str = "lookups";
+
     /// Runs until it is stopped and every read that was let in is answered.
-    pub(crate) async fn run(mut self) {
+    async fn run(&mut self) {
         let mut waiting = Vec::with_capacity(IDS_PER_STATEMENT);
         loop {
             let received = tokio::select! {

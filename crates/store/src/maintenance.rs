@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::Clock;
+use inventory_core::{Clock, CoreTask};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,8 @@ const USES_INTERVAL: Duration = Duration::from_mins(1);
 /// How often idempotency keys, sessions and staged files are forgotten whose time is over.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How often the size of SQLite's write-ahead log is looked at.
+const WAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How often what waits for the index of the search is put into it.
 const INDEXING_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -41,15 +43,18 @@ pub(crate) struct Maintenance {
     pub(crate) stop: CancellationToken,
 }
 
-impl Maintenance {
-    pub(crate) async fn run(self) {
+impl CoreTask for Maintenance {
+    const NAME: &'static str = "maintenance";
+
+    async fn run(&mut self) {
         let mut compaction = interval(COMPACTION_INTERVAL);
         let mut audit = interval(AUDIT_INTERVAL);
         let mut uses = interval_at(Instant::now() + USES_INTERVAL, USES_INTERVAL);
         let mut purge = interval_at(Instant::now() + PURGE_INTERVAL, PURGE_INTERVAL);
         let mut indexing = interval(INDEXING_INTERVAL);
+        let mut wal = interval(WAL_INTERVAL);
         let mut unindexed = 0;
-        for timer in [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing] {
+        for timer in [&mut compaction, &mut audit, &mut uses, &mut purge, &mut indexing, &mut wal] {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
         loop {
@@ -63,6 +68,11 @@ impl Maintenance {
                 _ = audit.tick() => self.audit().await,
                 _ = uses.tick() => self.write_uses().await,
                 _ = purge.tick() => self.purge().await,
+                _ = wal.tick() => {
+                    if let Err(error) = self.database.truncate_wal().await {
+                        tracing::warn!(%error, "failed to truncate the write-ahead log");
+                    }
+                }
                 _ = indexing.tick() => {
                     match search::index_some(&self.database, unindexed, &self.stop).await {
                         Ok(waiting) => unindexed = waiting,
@@ -74,7 +84,9 @@ impl Maintenance {
             }
         }
     }
+}
 
+impl Maintenance {
     async fn write_uses(&self) {
         if let Err(error) = self.tokens.write_uses(&self.database).await {
             tracing::warn!(%error, "when tokens were last used could not be written down");

@@ -2,17 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use inventory_core::{Bus, Clock, Component, ComponentId, Origin, Seq, Sku, UserId, bus};
-use tokio::{
-    sync::{Notify, Semaphore, mpsc},
-    task::JoinHandle,
-};
+use inventory_core::{Bus, Clock, Component, ComponentId, CoreTasks, Origin, Seq, Sku, UserId, bus};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -151,7 +148,7 @@ struct Inner {
     /// Stops the writer, the maintenance and the lookups.
     stop: CancellationToken,
     /// The writer, the tailer, the maintenance and the lookups.
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: CoreTasks,
 }
 
 impl std::fmt::Debug for Store {
@@ -196,7 +193,7 @@ impl Store {
             halted: Arc::default(),
             drift: Arc::default(),
             stop,
-            tasks: Mutex::default(),
+            tasks: CoreTasks::default(),
         };
         let writer = Writer {
             database: database.clone(),
@@ -223,13 +220,16 @@ impl Store {
             drift: Arc::clone(&inner.drift),
             stop: inner.stop.clone(),
         };
-        inner.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend([
-            tokio::spawn(writer.run()),
-            tokio::spawn(tailer.run()),
-            tokio::spawn(maintenance.run()),
-            tokio::spawn(lookups.run()),
-        ]);
+        inner.tasks.spawn_restarting(writer);
+        inner.tasks.spawn_restarting(tailer);
+        inner.tasks.spawn_restarting(maintenance);
+        inner.tasks.spawn_restarting(lookups);
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The tasks that must run as long as the store is open. [`Store::close`] waits for them.
+    pub fn core_tasks(&self) -> &CoreTasks {
+        &self.inner.tasks
     }
 
     /// Where subscribers attach.
@@ -463,13 +463,9 @@ impl Store {
     /// finish, and closes the connections.
     pub async fn close(&self) {
         // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
+        self.inner.tasks.expect_end();
         self.inner.stop.cancel();
-        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a task of the store did not end well");
-            }
-        }
+        self.inner.tasks.join().await;
         self.inner.bus.drained().await;
         self.inner.database.close().await;
     }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use inventory_core::{EventLog, LogError, Publisher, Recorded, Seq};
+use inventory_core::{CoreTask, EventLog, LogError, Publisher, Recorded, Seq};
 use tokio::sync::{Notify, mpsc};
 
 use crate::{access::TokenCache, database::Database, log::Log};
@@ -35,9 +35,11 @@ pub(crate) struct Tailer {
     pub(crate) halted: Arc<AtomicBool>,
 }
 
-impl Tailer {
+impl CoreTask for Tailer {
+    const NAME: &'static str = "tailer";
+
     /// Runs until the writer is gone and everything that was committed is published; then closes the bus.
-    pub(crate) async fn run(mut self) {
+    async fn run(&mut self) {
         let mut poll = tokio::time::interval(self.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -54,7 +56,9 @@ impl Tailer {
         }
         self.publisher.close();
     }
+}
 
+impl Tailer {
     /// Publishes a batch, and before it whatever other processes committed in between.
     async fn publish(&mut self, batch: Vec<Recorded>) {
         if batch.first().is_some_and(|first| first.seq > self.publisher.head().next()) {

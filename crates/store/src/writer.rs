@@ -14,7 +14,7 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
-use inventory_core::{EventId, Origin, Recorded, Seq, micros};
+use inventory_core::{CoreTask, EventId, Origin, Recorded, Seq, micros};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -41,11 +41,11 @@ const MAX_WRITES: usize = 64;
 const MAX_OPERATIONS: usize = 512;
 /// How many writes may wait. Further ones are refused at once.
 pub(crate) const QUEUE: usize = 1024;
-/// How long a write waits for its transaction to begin before it is refused. It is well below the 10 s and more that
-/// clients wait.
-pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a write waits for its transaction to begin before it is refused: well below the 30 s after which requests
+/// and most clients give up.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How old the oldest write of a transaction may become before the service counts as not ready.
-pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(8);
 /// How often a transaction is tried again after a lock conflict or a lost connection, for how long, and the pauses
 /// between.
 const RETRIES: usize = 5;
@@ -176,9 +176,11 @@ impl From<DbErr> for Failure {
     }
 }
 
-impl Writer {
+impl CoreTask for Writer {
+    const NAME: &'static str = "writer";
+
     /// Runs until it is stopped and every write that was let in is answered.
-    pub(crate) async fn run(mut self) {
+    async fn run(&mut self) {
         let mut waiting = Vec::with_capacity(MAX_WRITES);
         loop {
             let received = tokio::select! {
@@ -197,7 +199,9 @@ impl Writer {
             }
         }
     }
+}
 
+impl Writer {
     async fn serve(&self, batch: Vec<Request>) {
         let (writes, waiters): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|request| (request.write, request.waiter)).unzip();

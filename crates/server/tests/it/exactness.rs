@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     command::run,
-    database::TestDatabase,
+    database::{TestDatabase, WriteLock},
     server::{Server, TOKEN, metric},
 };
 
@@ -264,7 +264,6 @@ async fn a_row_past_the_service_moves_the_gauge_alone() {
 /// A scrape does not wait for a lock that another process holds on the database's writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_answers_while_the_database_is_locked() {
-    use std::process::{Command, Stdio};
     /// How long the other process holds the lock.
     const HELD: Duration = Duration::from_secs(5);
     /// What the scraper says it waits, and waits.
@@ -272,39 +271,7 @@ async fn a_scrape_answers_while_the_database_is_locked() {
     for database in TestDatabase::each() {
         let server = Server::start(&database);
         server.api.create(&json!({"name": "a"})).await;
-        let mut shell = match &database {
-            TestDatabase::Sqlite { .. } => {
-                let mut shell = Command::new("sqlite3");
-                shell.arg(database.file());
-                shell
-            }
-            TestDatabase::Postgres { .. } => {
-                let mut shell = Command::new("psql");
-                shell.args([
-                    "--no-psqlrc",
-                    "--quiet",
-                    "--tuples-only",
-                    "--no-align",
-                    "--set=ON_ERROR_STOP=1",
-                    &database.url(),
-                ]);
-                shell
-            }
-        };
-        let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let lock = match &database {
-            TestDatabase::Sqlite { .. } => "BEGIN IMMEDIATE; SELECT 'locked';\n",
-            TestDatabase::Postgres { .. } => {
-                // The answer comes last: by then both locks are held, so the write below cannot
-                // come between them, which would be a deadlock.
-                "BEGIN; LOCK TABLE component IN EXCLUSIVE MODE; SELECT 'locked' FROM event_head FOR UPDATE;\n"
-            }
-        };
-        shell.stdin.as_mut().unwrap().write_all(lock.as_bytes()).unwrap();
-        let mut told = String::new();
-        let mut stdout = std::io::BufReader::new(shell.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut stdout, &mut told).unwrap();
-        assert_eq!(told.trim(), "locked");
+        let lock = WriteLock::take(&database);
         assert_eq!(shown(&server).await, Shown { created: 1, deleted: 0, total: 1 });
         // A write waits meanwhile, and is carried out when the lock is gone.
         let api = server.api.clone();
@@ -324,8 +291,7 @@ async fn a_scrape_answers_while_the_database_is_locked() {
             assert_eq!(metric(&scrape, "inventory_components_total").to_bits(), 1_f64.to_bits());
             scrapes += 1;
         }
-        drop(shell.stdin.take());
-        assert!(shell.wait().unwrap().success(), "the other process lost its lock");
+        lock.release();
         write.await.unwrap();
         assert_eq!(shown(&server).await, Shown { created: 2, deleted: 0, total: 2 });
         server.stop();

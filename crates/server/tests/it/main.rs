@@ -24,6 +24,7 @@ mod database_url;
 mod descriptors;
 mod exactness;
 mod exports;
+mod faults;
 mod first_start;
 mod heads;
 mod imports;

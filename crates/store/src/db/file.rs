@@ -23,6 +23,13 @@ impl DatabaseFile {
         Ok(Self { path: Arc::new(path.to_owned()), identity: identity(path)? })
     }
 
+    /// The size of the write-ahead log, in bytes.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        let mut wal = self.path.as_os_str().to_owned();
+        wal.push("-wal");
+        fs::metadata(wal).map_or(0, |metadata| metadata.len())
+    }
+
     /// An error that says what became of the file, unless it is still there. Takes a microsecond or two.
     pub(crate) fn verify(&self) -> Result<(), DbErr> {
         let path = self.path.display();

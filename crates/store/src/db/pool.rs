@@ -1,7 +1,6 @@
 //! Pools of connections, each statement bounded by a deadline.
 
 use std::{
-    fmt::Display,
     ops::{Deref, DerefMut},
     time::Duration,
 };
@@ -10,7 +9,9 @@ use deadpool::{
     Runtime,
     managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType},
 };
+use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use tokio::time::timeout;
 
 use super::{
     availability::Availability,
@@ -25,6 +26,9 @@ use crate::fault::{Fault, fault};
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may take to open. What waits for it is a request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a connection may take to close. SQLite moves its write-ahead log into its file meanwhile.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connections of the same options, opened when needed. Clones are the same pool.
 #[derive(Debug, Clone)]
@@ -128,8 +132,13 @@ impl Connections {
     pub(crate) async fn close(&self) {
         let idle = self.pool.retain(|_, _| false).removed;
         self.pool.close();
-        for connection in idle {
-            warn_unclosed(connection.close().await);
+        let closing = idle.into_iter().map(|connection| timeout(CLOSE_TIMEOUT, connection.close()));
+        for closed in join_all(closing).await {
+            match closed {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "connection closed uncleanly"),
+                Err(_elapsed) => tracing::warn!("connection not closed in time"),
+            }
         }
     }
 
@@ -260,11 +269,4 @@ impl Drop for Lease {
 
 fn connection_error(message: impl Into<String>) -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message.into()))
-}
-
-/// Logs that a connection was not closed cleanly.
-pub(super) fn warn_unclosed<E: Display>(closed: Result<(), E>) {
-    if let Err(error) = closed {
-        tracing::warn!(%error, "connection closed uncleanly");
-    }
 }

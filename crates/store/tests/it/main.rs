@@ -14,6 +14,7 @@ mod history;
 mod people;
 mod reads;
 mod search;
+mod sockets;
 mod staging;
 mod tokens;
 mod writes;
