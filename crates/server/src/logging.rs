@@ -5,6 +5,7 @@
 //! stderr works again.
 
 use std::{
+    env, fmt,
     fs::File,
     io::{self, IsTerminal as _, Write, stderr},
     os::fd::AsFd as _,
@@ -19,7 +20,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
+use inventory_api::RequestContext;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
 
 /// How many lines wait for stderr. Further ones are dropped.
 const QUEUE_LINES: usize = 4096;
@@ -50,9 +57,10 @@ impl Log {
         let queue = Arc::new(Queue::start(sink)?);
         let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&queue));
         if stderr().is_terminal() {
-            subscriber.init();
+            let colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            subscriber.map_event_format(|format| WithRequest(format.with_ansi(colours))).init();
         } else {
-            subscriber.json().flatten_event(true).init();
+            subscriber.json().flatten_event(true).map_event_format(WithRequest).init();
         }
         // The hook of the standard library writes to stderr, and waits for it.
         panic::set_hook(Box::new(|panic| {
@@ -105,6 +113,52 @@ impl Queue {
     }
 }
 
+/// A format that adds the request that a line is about. A span around each request would cost its time for every request
+/// that logs nothing.
+struct WithRequest<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for WithRequest<F>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some(request) = RequestContext::current() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        write_with_request(&mut writer, line.trim_end(), request.request_id(), request.trace_id())
+    }
+}
+
+/// Writes a line, which is a JSON object or text, with the ids of a request at its end.
+fn write_with_request(
+    writer: &mut impl fmt::Write,
+    line: &str,
+    id: impl fmt::Display,
+    trace: Option<&str>,
+) -> fmt::Result {
+    if let Some(object) = line.strip_prefix('{').and_then(|line| line.strip_suffix('}')) {
+        write!(writer, "{{{object},\"request_id\":\"{id}\"")?;
+        if let Some(trace) = trace {
+            write!(writer, ",\"trace_id\":\"{trace}\"")?;
+        }
+        return writeln!(writer, "}}");
+    }
+    write!(writer, "{line} request_id={id}")?;
+    if let Some(trace) = trace {
+        write!(writer, " trace_id={trace}")?;
+    }
+    writeln!(writer)
+}
+
 /// Each write is one line, and always succeeds.
 impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -143,5 +197,24 @@ fn write_entries(entries: &Receiver<Entry>, mut sink: impl Write, lost: &AtomicU
             Ok(Entry::Flush(written)) => flush = Some(written),
             Err(_closed) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_about_a_request_ends_with_its_ids() {
+        let write = |line, trace| {
+            let mut written = String::new();
+            write_with_request(&mut written, line, "1-2", trace).unwrap();
+            written
+        };
+        assert_eq!(write("INFO answered", None), "INFO answered request_id=1-2\n");
+        assert_eq!(write("INFO answered", Some("ab")), "INFO answered request_id=1-2 trace_id=ab\n");
+        assert_eq!(write(r#"{"a":1}"#, None), "{\"a\":1,\"request_id\":\"1-2\"}\n");
+        let both = "{\"a\":1,\"request_id\":\"1-2\",\"trace_id\":\"ab\"}\n";
+        assert_eq!(write(r#"{"a":1}"#, Some("ab")), both);
     }
 }

@@ -29,6 +29,7 @@ mod first_start;
 mod heads;
 mod imports;
 mod kicad;
+mod log_lines;
 mod log_sink;
 mod metrics_access;
 mod output;
