@@ -4,6 +4,7 @@
 //! Each migration is SQL that reads the same on SQLite and PostgreSQL but for a few words, which
 //! `dialect` names.
 
+mod compatibility;
 mod dialect;
 mod m20261122_000001_components_and_events;
 mod m20261122_000002_component_count;
@@ -13,25 +14,32 @@ mod m20261124_000005_activity;
 mod m20261124_000006_staged_imports;
 mod m20261125_000007_filters;
 mod m20261128_000008_service_records;
+mod m20261128_000009_compatibility;
 
-pub use sea_orm_migration::prelude::MigratorTrait;
+pub use compatibility::{RELEASE, Schema, inspect, migrate};
 use sea_orm_migration::prelude::*;
 
-/// Every migration, oldest first.
-#[derive(Debug)]
-pub struct Migrator;
+struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m20261122_000001_components_and_events::Migration),
-            Box::new(m20261122_000002_component_count::Migration),
-            Box::new(m20261124_000003_people::Migration),
-            Box::new(m20261124_000004_search::Migration),
-            Box::new(m20261124_000005_activity::Migration),
-            Box::new(m20261124_000006_staged_imports::Migration),
-            Box::new(m20261125_000007_filters::Migration),
-            Box::new(m20261128_000008_service_records::Migration),
-        ]
+        history().into_iter().map(|(migration, _)| migration).collect()
     }
+}
+
+/// Every migration, oldest first, each with the oldest release that can work with the schema after it. That is the
+/// release before the migration's own where that one still finds all it needs, so that an upgrade can be taken back and
+/// replicas of both releases can run side by side; otherwise it is the migration's own.
+fn history() -> Vec<(Box<dyn MigrationTrait>, &'static str)> {
+    vec![
+        (Box::new(m20261122_000001_components_and_events::Migration), "0.1.0"),
+        (Box::new(m20261122_000002_component_count::Migration), "0.1.0"),
+        (Box::new(m20261124_000003_people::Migration), "0.1.0"),
+        (Box::new(m20261124_000004_search::Migration), "0.1.0"),
+        (Box::new(m20261124_000005_activity::Migration), "0.1.0"),
+        (Box::new(m20261124_000006_staged_imports::Migration), "0.1.0"),
+        (Box::new(m20261125_000007_filters::Migration), "0.1.0"),
+        (Box::new(m20261128_000008_service_records::Migration), "0.1.0"),
+        (Box::new(m20261128_000009_compatibility::Migration), "0.1.0"),
+    ]
 }

@@ -23,7 +23,7 @@ use crate::{
     components, docs,
     edge::{DEFAULT_BODY_TIMEOUT, Edge, edge},
     events::{self, Streams},
-    health::{self, Stopping},
+    health::{self, Readiness},
     kind::Kind,
     metrics_access::MetricsAccess,
     openapi,
@@ -88,7 +88,7 @@ pub struct App {
     metrics: Metrics,
     metrics_access: MetricsAccess,
     streams: Streams,
-    stopping: Stopping,
+    readiness: Readiness,
     edge: Arc<Edge>,
     limits: Arc<Limits>,
 }
@@ -107,8 +107,8 @@ impl App {
         store.core_tasks().spawn("metrics", task);
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
-        let stopping = Stopping::default();
-        Ok(Self { store, metrics, metrics_access, streams, stopping, edge, limits })
+        let readiness = Readiness::default();
+        Ok(Self { store, metrics, metrics_access, streams, readiness, edge, limits })
     }
 
     /// Everything that the service answers.
@@ -144,7 +144,7 @@ impl App {
 
     /// Tells whoever asks for `/readyz` that the service is on its way down.
     pub fn set_stopping(&self) {
-        self.stopping.begin();
+        self.readiness.stop();
     }
 
     /// Routes with what is around all of them.

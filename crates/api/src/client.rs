@@ -33,6 +33,11 @@ pub struct Connection {
     pub tls: bool,
 }
 
+/// Marks a request, among its extensions, that came over a connection beyond the limit on them: only health checks and
+/// metrics are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthOnly;
+
 /// Who sent a request. It is among the extensions of each request that the service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Client {
@@ -118,7 +123,8 @@ impl TrustedProxies {
         }
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    /// Whether this is the address of one of them.
+    pub fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 

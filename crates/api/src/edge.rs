@@ -10,20 +10,20 @@ use std::{
 use axum::{
     body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    http::{HeaderValue, Method, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
 use tower_http::timeout::DeadlineBody;
-use tracing::Instrument;
 
 use crate::{
-    client::{Client, TrustedProxies},
+    client::{Client, HealthOnly, TrustedProxies},
     kind::Kind,
     problem::{Cause, MEDIA_TYPE, Problem},
     rate_limit::{self, Limits},
-    security_headers, traceparent,
+    request_context::RequestContext,
+    security_headers,
 };
 
 /// How long a request may take until its answer begins. A stream that has begun may go on.
@@ -77,20 +77,17 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
     if !request.body().is_end_stream() {
         request = request.map(|body| Body::new(DeadlineBody::new(edge.body_timeout, body)));
     }
-    let mut response = edge.answer(client, request, next).await;
+    let context = RequestContext::new(request.headers());
+    let mut response = context.answer(edge.answer(client, request, next)).await;
     security_headers::add(response.headers_mut(), client.secure);
     response
 }
 
 impl Edge {
     async fn answer(&self, client: Client, request: Request, next: Next) -> Response {
-        if let Err(problem) = check_head(&request) {
-            return problem.into_response();
-        }
         let asked = Asked::of(client, &request);
-        let span = tracing::debug_span!("request", method = %asked.method, path = asked.uri.path());
         // The future that panics is dropped here and the store is not inside it: nothing half-changed is left.
-        let answered = AssertUnwindSafe(self.pass(request, next)).catch_unwind().instrument(span);
+        let answered = AssertUnwindSafe(self.pass(request, next)).catch_unwind();
         let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
             Ok(Ok(response)) => response,
             Ok(Err(panic)) => {
@@ -110,8 +107,15 @@ impl Edge {
         response
     }
 
-    /// Hands a request on, unless it is one of too many.
+    /// Hands a request on, unless its head is too long or it is one of too many.
     async fn pass(&self, request: Request, next: Next) -> Response {
+        if let Err(problem) = check_head(&request) {
+            return problem.into_response();
+        }
+        let health_only = request.extensions().get::<HealthOnly>().is_some();
+        if health_only && rate_limit::is_limited(request.uri().path()) {
+            return Problem::new(Kind::Busy, "too many connections are open").into_response();
+        }
         match &self.limits {
             Some(limits) if rate_limit::is_limited(request.uri().path()) => limits.pass(request, next).await,
             _ => next.run(request).await,
@@ -148,7 +152,6 @@ struct Asked {
     method: Method,
     uri: Uri,
     route: Option<MatchedPath>,
-    trace: Option<String>,
     since: Instant,
 }
 
@@ -159,28 +162,22 @@ impl Asked {
             method: request.method().clone(),
             uri: request.uri().clone(),
             route: request.extensions().get().cloned(),
-            trace: trace(request.headers()),
             since: Instant::now(),
         }
     }
 
-    /// The one line about this request: an error where nobody foresaw the failure.
+    /// The line about this request as a whole: an error where nobody foresaw the failure.
     fn log(&self, response: &Response) {
-        let Self { client: Client { address: client, secure: _ }, method, uri, route, trace, since } = self;
+        let Self { client: Client { address: client, secure: _ }, method, uri, route, since } = self;
         let (path, status) = (uri.path(), response.status().as_u16());
         let route = route.as_ref().map(MatchedPath::as_str);
-        let trace = trace.as_deref();
-        let elapsed = since.elapsed();
+        let duration_ms = since.elapsed().as_secs_f64() * 1000.0;
         if let Some(Cause { instance, reason }) = response.extensions().get() {
-            tracing::error!(%client, %method, path, route, status, ?elapsed, trace, instance, reason, "failed");
+            tracing::error!(%client, %method, path, route, status, duration_ms, instance, reason, "failed");
         } else {
-            tracing::debug!(%client, %method, path, route, status, ?elapsed, trace, "answered");
+            tracing::debug!(%client, %method, path, route, status, duration_ms, "answered");
         }
     }
-}
-
-fn trace(headers: &HeaderMap) -> Option<String> {
-    traceparent::read(headers).map(str::to_owned)
 }
 
 #[cfg(test)]

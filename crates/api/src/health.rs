@@ -2,13 +2,13 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use axum::extract::State;
+use axum::extract;
 use inventory_store::Store;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -17,18 +17,50 @@ use crate::{app::App, kind::Kind, openapi::problems, problem::Problem};
 /// How long the database may take to answer, for the service to be ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whether the service is on its way down. Clones are the same.
+/// Whether the service can take requests. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stopping(Arc<AtomicBool>);
+pub(crate) struct Readiness(Arc<State>);
 
-impl Stopping {
+#[derive(Debug, Default)]
+struct State {
+    stopping: AtomicBool,
+    /// Since when a probe has found it not ready, for the log.
+    not_ready_since: Mutex<Option<Instant>>,
+}
+
+/// Why the service is not ready.
+struct Obstacle {
+    /// What the client is told.
+    detail: String,
+    /// What the log says.
+    reason: String,
+}
+
+impl Readiness {
     /// The service is on its way down from now on.
-    pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
     }
 
-    fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Logs where the service was ready at the last probe and is not, or the other way round.
+    fn log_change(&self, obstacle: Option<&Obstacle>) {
+        let mut since = self.0.not_ready_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match (obstacle, *since) {
+            (Some(Obstacle { reason, detail: _ }), None) => {
+                tracing::warn!(reason, "not ready");
+                *since = Some(Instant::now());
+            }
+            (None, Some(began)) => {
+                let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(duration_ms, "ready again");
+                *since = None;
+            }
+            _ => {}
+        }
     }
 }
 
@@ -49,7 +81,7 @@ problems!(LiveProblems: Internal, NotAlive, Timeout);
         LiveProblems,
     ),
 )]
-async fn livez(State(store): State<Store>) -> Result<&'static str, Problem> {
+async fn livez(extract::State(store): extract::State<Store>) -> Result<&'static str, Problem> {
     match store.core_tasks().ended() {
         None => Ok("alive\n"),
         Some(task) => {
@@ -71,22 +103,33 @@ problems!(ReadyProblems: Internal, NotReady);
     ),
 )]
 async fn readyz(
-    State(store): State<Store>,
-    State(stopping): State<Stopping>,
+    extract::State(store): extract::State<Store>,
+    extract::State(readiness): extract::State<Readiness>,
 ) -> Result<&'static str, Problem> {
-    let not_ready = |detail: String| Problem::new(Kind::NotReady, detail);
-    if stopping.has_begun() {
-        return Err(not_ready("the service is stopping".to_owned()));
+    if readiness.is_stopping() {
+        return Err(Problem::new(Kind::NotReady, "the service is stopping"));
     }
+    let obstacle = find_obstacle(&store).await;
+    readiness.log_change(obstacle.as_ref());
+    match obstacle {
+        None => Ok("ready\n"),
+        Some(Obstacle { detail, reason: _ }) => Err(Problem::new(Kind::NotReady, detail)),
+    }
+}
+
+async fn find_obstacle(store: &Store) -> Option<Obstacle> {
     if store.stats().tailer_halted {
-        return Err(not_ready("the event log is broken; `inventory check` tells where".to_owned()));
+        let detail = "the event log is broken; `inventory check` tells where";
+        return Some(Obstacle { detail: detail.to_owned(), reason: "the event log is broken".to_owned() });
     }
     match tokio::time::timeout(DATABASE_TIMEOUT, store.ping()).await {
-        Ok(Ok(())) => Ok("ready\n"),
+        Ok(Ok(())) => None,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "not ready");
-            Err(not_ready("the database does not answer".to_owned()))
+            Some(Obstacle { detail: "the database does not answer".to_owned(), reason: error.to_string() })
         }
-        Err(_elapsed) => Err(not_ready(format!("the database did not answer within {DATABASE_TIMEOUT:?}"))),
+        Err(_elapsed) => {
+            let detail = format!("the database did not answer within {DATABASE_TIMEOUT:?}");
+            Some(Obstacle { reason: detail.clone(), detail })
+        }
     }
 }

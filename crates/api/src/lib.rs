@@ -31,13 +31,15 @@ mod parameters;
 mod problem;
 mod process;
 mod rate_limit;
+mod request_context;
 mod scrape;
 mod security_headers;
 mod traceparent;
 
 pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
-pub use client::{Client, Connection, NoNetwork, TrustedProxies};
+pub use client::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
 pub use edge::DEFAULT_BODY_TIMEOUT;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};
 pub use openapi::openapi;
+pub use request_context::RequestContext;

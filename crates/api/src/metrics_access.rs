@@ -1,6 +1,9 @@
 //! Who may read the metrics.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -33,14 +36,22 @@ pub enum MetricsAccess {
     Closed,
 }
 
-/// A token of which only the digest is kept, and compared in constant time.
+/// A token of which only the digest is kept, and compared in constant time. Clones are the same: a new token is in force
+/// for all of them.
 #[derive(Clone)]
-pub struct TokenDigest([u8; 32]);
+pub struct TokenDigest(Arc<RwLock<[u8; 32]>>);
 
 impl MetricsAccess {
     /// Who sends this token.
     pub fn token(secret: &str) -> Self {
-        Self::Token(TokenDigest::of(secret))
+        Self::Token(TokenDigest(Arc::new(RwLock::new(digest(secret)))))
+    }
+
+    /// Puts another token in force, if one is asked for.
+    pub fn replace_token(&self, secret: &str) {
+        if let Self::Token(TokenDigest(current)) = self {
+            *current.write().unwrap_or_else(PoisonError::into_inner) = digest(secret);
+        }
     }
 
     /// Refuses a request that may not read them.
@@ -94,14 +105,15 @@ impl fmt::Debug for MetricsAccess {
 }
 
 impl TokenDigest {
-    fn of(secret: &str) -> Self {
-        Self(Sha256::digest(secret.as_bytes()).into())
-    }
-
     fn is_of(&self, secret: &str) -> bool {
         // Of the digests, so that not even the length of the token shows in the time that this takes.
-        self.0.ct_eq(&Self::of(secret).0).into()
+        let current = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        current.ct_eq(&digest(secret)).into()
     }
+}
+
+fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
 }
 
 /// The token that a request sends, in either way.

@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve HTTP until SIGTERM or SIGINT.
+    /// Serve HTTP until SIGTERM or SIGINT. SIGHUP reloads certificates and secrets from their files.
     Serve(Serve),
     /// Bring the database schema up to date.
     Migrate,
@@ -152,7 +152,8 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) bootstrap_token: Option<Text>,
-    /// A file that holds the secret of the bootstrap token.
+    /// A file that holds the secret of the bootstrap token. It is read again at SIGHUP, and a new secret replaces the
+    /// old one.
     #[arg(
         long,
         value_name = "FILE",
@@ -188,6 +189,17 @@ pub(crate) struct Serve {
     /// A file with the private key of the TLS certificate, as PEM.
     #[arg(long, value_name = "FILE", env = "INVENTORY_TLS_KEY", help_heading = "Serving")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// How long requests are still served after SIGTERM or SIGINT while `/readyz` already fails, so that a load
+    /// balancer notices first. A second signal ends this time.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "INVENTORY_DRAIN_SECONDS",
+        default_value = "0",
+        value_parser = clap::value_parser!(u64).range(0..=3600),
+        help_heading = "Serving"
+    )]
+    drain_seconds: u64,
     /// How long a stop waits for requests and writes to finish.
     #[arg(
         long,
@@ -208,7 +220,7 @@ pub(crate) struct Serve {
         help_heading = "Metrics"
     )]
     pub(crate) metrics_token: Option<Text>,
-    /// A file that holds the token that `/metrics/` asks for.
+    /// A file that holds the token that `/metrics/` asks for. It is read again at SIGHUP.
     #[arg(
         long,
         value_name = "FILE",
@@ -244,6 +256,10 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
     pub(crate) fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_seconds)
     }

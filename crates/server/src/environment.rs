@@ -8,6 +8,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const PREFIX: &str = "INVENTORY_";
 /// What the variables of the tests begin with; the service does not read them.
 const TEST_PREFIX: &str = "INVENTORY_TEST_";
+/// What stands for a text that may hold a password.
+const NOT_SHOWN: &str = "(not shown)";
 /// Names that are less alike than this are not what was meant.
 const ALIKE: f64 = 0.8;
 
@@ -58,9 +60,27 @@ fn is_service_link(name: &str) -> bool {
         || name.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// The text of a usage error. Where the bad value came from a variable, it names the variable instead of a flag
-/// that nobody gave.
+/// The text of a usage error, without passwords. Where the bad value came from a variable, it names the variable instead
+/// of a flag that nobody gave.
 pub(crate) fn explain(error: &clap::Error, command: &clap::Command, given: &[String]) -> String {
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        name.to_str()?.starts_with(PREFIX).then(|| value.to_string_lossy().into_owned())
+    });
+    let text = explain_openly(error, command, given);
+    variables.chain(given.iter().cloned()).fold(text, |text, given| redact(&text, &given))
+}
+
+/// A text without a word of the command line, or the value in it, where that may hold a password.
+fn redact(text: &str, word: &str) -> String {
+    if !word.contains('@') && !word.contains("password") {
+        return text.to_owned();
+    }
+    let value =
+        word.strip_prefix("--").and_then(|flag| flag.split_once('=')).map_or(word, |(_, value)| value);
+    if value.is_empty() { text.to_owned() } else { text.replace(value, NOT_SHOWN) }
+}
+
+fn explain_openly(error: &clap::Error, command: &clap::Command, given: &[String]) -> String {
     let text = error.render().to_string();
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
         return text;

@@ -1,27 +1,39 @@
 //! One listener: takes connections until it is told to stop, then lets the requests on them finish.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error,
+    future::pending,
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
-use hyper::{Request, Response, body::Body, body::Incoming, server::conn::http1};
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
-    service::TowerToHyperService,
 };
-use inventory_api::Connection;
+use inventory_api::{Connection, HealthOnly};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
-use crate::tls::Tls;
+use crate::{
+    connections::{Admitted, BusyBody, Connections, Requests},
+    tls::Tls,
+};
 
-/// How many connections a listener holds open at once. Further ones wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 8192;
 /// How long a client may take to send the head of a request, and how long a connection may be idle. Longer than
 /// the 60 seconds for which common proxies keep an idle connection, so that it is they who close it: a request
 /// that crosses the closing from this side would fail.
@@ -31,6 +43,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 const MAX_HEADER_FIELDS: usize = 128;
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a listener without new connections looks whether an overload is over.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Takes an address. This is apart from serving, so that a service that cannot be reached does not touch the
 /// database first, and so that clients that come early wait for an answer instead of being refused.
@@ -41,8 +55,13 @@ pub(crate) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<
 }
 
 /// Serves a listener, with TLS or without, until `stop`; returns when the last request is answered.
-pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, tls: Option<Tls>, stop: CancellationToken)
-where
+pub(crate) async fn serve<S, B>(
+    listener: TcpListener,
+    service: S,
+    tls: Option<Tls>,
+    connections: Connections,
+    stop: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
@@ -51,37 +70,41 @@ where
 {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(MAX_HEADER_FIELDS);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let mut accept = Accept { listener, connections, failing: None };
     loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+        let (stream, peer, admitted) = tokio::select! {
+            accepted = accept.next() => accepted,
             () = stop.cancelled() => break,
         };
-        let Some((stream, peer, place)) = accepted else { break };
+        let mut http = http.clone();
+        // Whoever comes into a reserved place makes room for the next.
+        http.keep_alive(!admitted.held.reserved);
         let connection = Connection { peer: peer.ip(), tls: tls.is_some() };
-        let service = service.clone().map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection);
-            request
-        });
-        let speech = Speech { http: http.clone(), service, watcher: graceful.watcher() };
+        let speech = Speech {
+            http,
+            service: service.clone(),
+            connection,
+            requests: admitted.held.requests(),
+            reserved: admitted.held.reserved,
+            watcher: graceful.watcher(),
+        };
         let (tls, stop) = (tls.clone(), stop.clone());
-        tokio::spawn(async move {
+        tokio::spawn(admitted.run(async move {
             match tls {
                 None => speech.over(stream).await,
                 Some(tls) => tokio::select! {
                     agreed = tls.accept(stream) => match agreed {
                         Ok(stream) => speech.over(stream).await,
-                        Err(error) => tracing::debug!(%error, "a client did not come to speak TLS"),
+                        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
                     },
                     // It has yet to ask for something.
                     () = stop.cancelled() => {}
                 },
             }
-            drop(place);
-        });
+        }));
     }
-    drop(listener);
+    drop(accept);
     graceful.shutdown().await;
 }
 
@@ -89,6 +112,9 @@ where
 struct Speech<S> {
     http: http1::Builder,
     service: S,
+    connection: Connection,
+    requests: Requests,
+    reserved: bool,
     watcher: Watcher,
 }
 
@@ -99,32 +125,70 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
-        let Self { http, service, watcher } = self;
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let Self { http, service, connection, requests, reserved, watcher } = self;
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let busy = requests.begin();
+            request.extensions_mut().insert(connection);
+            if reserved {
+                request.extensions_mut().insert(HealthOnly);
+            }
+            let answer = service.clone().oneshot(request);
+            async move {
+                match busy {
+                    Some(busy) => answer.await.map(|answer| answer.map(|body| BusyBody::new(body, busy))),
+                    // The connection is being closed.
+                    None => pending().await,
+                }
+            }
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             // Mostly clients that went away; what our side does wrong is logged where it happens.
-            tracing::debug!(%error, "a connection ended early");
+            tracing::debug!(%error, "connection ended early");
         }
     }
 }
 
-/// The next connection with its other end and its place among [`MAX_CONNECTIONS`].
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                // Small answers leave at once instead of waiting for the client's acknowledgement.
-                drop(stream.set_nodelay(true));
-                return Some((stream, peer, place));
+/// Accepts connections within the limits.
+struct Accept {
+    listener: TcpListener,
+    connections: Connections,
+    /// Since when the kernel has given none.
+    failing: Option<Instant>,
+}
+
+impl Accept {
+    /// The next connection with its other end.
+    async fn next(&mut self) -> (TcpStream, SocketAddr, Admitted) {
+        loop {
+            match timeout(TICK, self.listener.accept()).await {
+                Ok(Ok((stream, peer))) => {
+                    self.succeeded();
+                    if let Some(admitted) = self.connections.admit(peer.ip()).await {
+                        // Small answers leave at once instead of waiting for the client's acknowledgement.
+                        drop(stream.set_nodelay(true));
+                        return (stream, peer, admitted);
+                    }
+                }
+                Ok(Err(error)) => self.failed(&error).await,
+                Err(_elapsed) => {}
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            self.connections.log_end_of_overload();
         }
+    }
+
+    fn succeeded(&mut self) {
+        if let Some(since) = self.failing.take() {
+            let duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(duration_ms, "connections accepted again");
+        }
+    }
+
+    async fn failed(&mut self, error: &io::Error) {
+        if self.failing.is_none() {
+            tracing::warn!(%error, "cannot accept connections");
+            self.failing = Some(Instant::now());
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
     }
 }

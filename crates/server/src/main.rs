@@ -4,13 +4,16 @@
 mod backup;
 mod check;
 mod config;
+mod connections;
 mod database;
+mod descriptors;
 mod environment;
 mod export;
 mod import;
 mod listen;
 mod logging;
 mod migrate;
+mod reload;
 mod remote;
 mod secret;
 mod serve;
@@ -29,7 +32,8 @@ use std::{
 use clap::{ArgMatches, Args as _, CommandFactory as _, FromArgMatches as _, parser::ValueSource};
 use inventory_csv::SheetError;
 
-use config::{Cli, Command};
+use config::{Cli, Command, Common};
+use logging::Log;
 
 /// What a command ends with where it did what was asked but what it found is bad: a violation, a bad row.
 const FAILURE: u8 = 1;
@@ -47,20 +51,9 @@ struct Reported;
 struct Misconfigured(String);
 
 fn main() -> ExitCode {
-    let cli = match configure() {
-        Ok(cli) => cli,
-        Err(code) => return code,
-    };
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Reported>() => FAILURE.into(),
-        // Whoever reads our output has read enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("error: {error:#}"));
-            let code = if error.is::<Misconfigured>() { USAGE } else { FAILURE };
-            code.into()
-        }
+    match configure() {
+        Ok(cli) => run(cli),
+        Err(code) => code,
     }
 }
 
@@ -117,11 +110,34 @@ const SERVE_LOG: &str = "info,sea_orm_migration=warn,sqlx::postgres::notice=warn
 /// that its last one woke: with tokio's 61 and 31, PostgreSQL took a fifth fewer creates.
 const TICKS: u32 = 8;
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> ExitCode {
     let Cli { common, serve, command } = cli;
     let command = command.unwrap_or(Command::Serve(serve));
-    let default_filter = if matches!(command, Command::Serve(_)) { SERVE_LOG } else { "warn" };
-    logging::start(common.log.as_deref().unwrap_or(default_filter))?;
+    let serves = matches!(command, Command::Serve(_));
+    let filter = common.log.as_deref().unwrap_or(if serves { SERVE_LOG } else { "warn" });
+    let log = match Log::start(filter) {
+        Ok(log) => log,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            return FAILURE.into();
+        }
+    };
+    let code = match carry_out(&common, command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Reported>() => FAILURE.into(),
+        // Whoever reads our output has read enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.say(&format!("error: {error:#}"));
+            if error.is::<Misconfigured>() { USAGE.into() } else { FAILURE.into() }
+        }
+    };
+    // A server ends also where nobody reads its log.
+    log.flush(serves.then_some(logging::FLUSH_TIMEOUT));
+    code
+}
+
+fn carry_out(common: &Common, command: Command) -> anyhow::Result<()> {
     // reqwest is built without a default for this. An error means that there is one already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -129,19 +145,22 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .event_interval(TICKS)
         .global_queue_interval(TICKS)
         .build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
-            Command::Serve(options) => serve::run(&common, options).await,
-            Command::Migrate => migrate::run(&common).await,
-            Command::Import(options) => import::run(&common, options).await,
-            Command::Export(options) => export::run(&common, options).await,
-            Command::User(command) => user::run(&common, command).await,
-            Command::Token(command) => token::run(&common, command).await,
-            Command::Backup(options) => backup::run(&common, options).await,
-            Command::Restore(options) => backup::restore(&common, options).await,
-            Command::Check(options) => check::run(&common, &options).await,
+            Command::Serve(options) => serve::run(common, options).await,
+            Command::Migrate => migrate::run(common).await,
+            Command::Import(options) => import::run(common, options).await,
+            Command::Export(options) => export::run(common, options).await,
+            Command::User(command) => user::run(common, command).await,
+            Command::Token(command) => token::run(common, command).await,
+            Command::Backup(options) => backup::run(common, options).await,
+            Command::Restore(options) => backup::restore(common, options).await,
+            Command::Check(options) => check::run(common, &options).await,
         }
-    })
+    });
+    // What a command needs, it has waited for. What else runs must not delay the end.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -156,7 +175,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Says a sentence to the person at the terminal. Where there is nobody, there is nobody to tell of that either.
+/// Writes a sentence for people to stderr. If that fails, there is nowhere to report it.
 fn say(sentence: &str) {
     drop(writeln!(io::stderr(), "{sentence}"));
 }

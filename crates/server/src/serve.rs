@@ -1,39 +1,41 @@
 //! `inventory serve`: what is started in which order, and what is stopped in which.
 
-use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, process, time::Duration};
+use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use inventory_admin::Admin;
 use inventory_api::{App, MetricsAccess, Options, TrustedProxies};
-use inventory_core::Actor;
 use inventory_store::{Password, Store};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Misconfigured, Reported,
     config::{Common, Serve},
+    connections::Connections,
     database::{self, Purpose},
-    listen, secret,
+    descriptors, listen,
+    reload::{self, Reload},
+    secret,
     tls::{self, Tls},
     welcome::{self, FirstSecrets},
 };
 
-/// The name of the token that `INVENTORY_BOOTSTRAP_TOKEN` ensures.
-const BOOTSTRAP_TOKEN: &str = "bootstrap";
-
 /// The options after their secrets were read from files and checked.
 struct Settings {
     listen: SocketAddr,
+    /// How many connections the main listener holds.
+    connections: usize,
     metrics_listen: Option<SocketAddr>,
     metrics_access: MetricsAccess,
     bootstrap_token: Option<secret::Text>,
     admin_password: Option<Password>,
+    drain: Duration,
     shutdown_timeout: Duration,
     trusted_proxies: TrustedProxies,
     rate_limit: Option<NonZeroU32>,
@@ -42,9 +44,10 @@ struct Settings {
 
 /// Serves until a signal says to stop.
 pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
-    let settings = Settings::read(&options)?;
+    let settings = Settings::read(common, &options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
+    let hangup = signal(SignalKind::hangup())?;
     let tls = settings.tls.clone().map(Tls::open).transpose()?;
     let listener = listen::bind(settings.listen, "INVENTORY_LISTEN").await?;
     let metrics_listener = match settings.metrics_listen {
@@ -56,11 +59,13 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
         () = signals.next() => return Ok(()),
     };
     let (store, app) = started;
+    let reload = Reload::new(hangup, store.clone(), settings.metrics_access.clone(), &options);
+    tokio::spawn(reload.run());
     let tls = tls.map(|(tls, renewal)| {
         tokio::spawn(renewal.run());
         tls
     });
-    serve(app, store, listener, metrics_listener, tls, settings.shutdown_timeout, signals).await
+    serve(app, store, listener, metrics_listener, tls, &settings, signals).await
 }
 
 /// Opens the database, makes the tokens that must be there, and says where the service serves.
@@ -73,10 +78,7 @@ async fn start(
     let store = database::open(common, Purpose::Fill).await?;
     let token = match &settings.bootstrap_token {
         Some(token) => {
-            store
-                .ensure_token(BOOTSTRAP_TOKEN, token.as_str(), Actor::system())
-                .await
-                .context("cannot make the token that INVENTORY_BOOTSTRAP_TOKEN gives")?;
+            reload::ensure_bootstrap_token(&store, token).await?;
             None
         }
         None => welcome::first_token(&store).await?,
@@ -102,40 +104,61 @@ async fn start(
     Ok((store, app))
 }
 
-/// Serves, and at the signal stops in this order under one deadline: say so on `/readyz`, take no more
-/// connections, end the event streams, let requests finish, finish the writes and their events.
+/// Serves until a signal. Then `/readyz` fails, and the drain time passes. Then, in this order and under one deadline:
+/// take no more connections, end the event streams, let requests finish, finish the writes and their events.
 async fn serve(
     app: App,
     store: Store,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
     tls: Option<Tls>,
-    shutdown_timeout: Duration,
+    settings: &Settings,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "serving");
     let stop = CancellationToken::new();
     let mut listeners = JoinSet::new();
     let admin = Admin::new(store.clone());
+    let connections = |name, count| Connections::new(name, count, settings.trusted_proxies.clone());
     if let Some(listener) = metrics_listener {
-        listeners.spawn(listen::serve(listener, app.metrics_router(), tls.clone(), stop.clone()));
+        let connections = connections("metrics", descriptors::METRICS_CONNECTIONS);
+        listeners.spawn(listen::serve(
+            listener,
+            app.metrics_router(),
+            tls.clone(),
+            connections,
+            stop.clone(),
+        ));
     }
-    listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
-    let failed = tokio::select! {
-        () = signals.next() => false,
-        task = store.core_tasks().wait_for_unexpected_end() => {
-            tracing::error!(task, "a core task has ended, exiting");
-            true
-        }
-    };
-    let deadline = Instant::now() + shutdown_timeout;
+    let connections = connections("main", settings.connections);
+    let router = app.router_with(admin.router());
+    listeners.spawn(listen::serve(listener, router, tls, connections, stop.clone()));
+    let mut failed = until_stop(&store, &mut signals).await;
+    app.set_stopping();
+    if !failed && !settings.drain.is_zero() {
+        tracing::info!(drain_seconds = settings.drain.as_secs(), "draining: not ready, and still serving");
+        // A second signal ends this early.
+        failed = timeout(settings.drain, until_stop(&store, &mut signals)).await.unwrap_or(false);
+    }
+    let deadline = Instant::now() + settings.shutdown_timeout;
     tokio::select! {
         outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => {
             if failed { Err(Reported.into()) } else { outcome }
         }
         () = signals.next() => {
             tracing::warn!("a second signal: exiting at once");
-            process::exit(crate::FAILURE.into())
+            Err(Reported.into())
+        }
+    }
+}
+
+/// Waits for a signal, or until a core task has ended; whether it is that.
+async fn until_stop(store: &Store, signals: &mut Signals) -> bool {
+    tokio::select! {
+        () = signals.next() => false,
+        task = store.core_tasks().wait_for_unexpected_end() => {
+            tracing::error!(task, "a core task has ended, exiting");
+            true
         }
     }
 }
@@ -149,7 +172,6 @@ async fn shut_down(
     deadline: Instant,
 ) -> anyhow::Result<()> {
     tracing::info!("stopping");
-    app.set_stopping();
     stop.cancel();
     app.stop_streams();
     admin.stop_streams();
@@ -195,7 +217,7 @@ impl Signals {
 }
 
 impl Settings {
-    fn read(options: &Serve) -> Result<Self, Misconfigured> {
+    fn read(common: &Common, options: &Serve) -> Result<Self, Misconfigured> {
         let token = secret(
             "INVENTORY_METRICS_TOKEN",
             options.metrics_token.as_ref(),
@@ -203,6 +225,7 @@ impl Settings {
         )?;
         Ok(Self {
             listen: options.listen,
+            connections: descriptors::main_connections(descriptors::raise_limit(), common.readers),
             metrics_listen: options.metrics_listen,
             metrics_access: metrics_access(options, token.as_ref())?,
             bootstrap_token: secret(
@@ -211,6 +234,7 @@ impl Settings {
                 options.bootstrap_token_file.as_deref(),
             )?,
             admin_password: admin_password(options)?,
+            drain: options.drain(),
             shutdown_timeout: options.shutdown_timeout(),
             trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
             rate_limit: NonZeroU32::new(options.rate_limit),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use futures::future::join_all;
-use inventory_migration::{Migrator, MigratorTrait};
+use inventory_migration::{RELEASE, Schema, inspect};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait, Value,
@@ -16,6 +16,7 @@ use sea_orm::{
 };
 
 use crate::{
+    database_url::DatabaseUrl,
     db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
     error::{OpenError, ReadError},
     fault::{Fault, fault},
@@ -76,7 +77,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn open(config: &Config) -> Result<Self, OpenError> {
-        let options = Settings::parse(&config.url)?;
+        let options = DatabaseUrl::from_str(&config.url)?;
         options.reach().await?;
         options.migrate(config.migrate).await?;
         let availability = Availability::default();
@@ -179,27 +180,7 @@ enum Access {
     Write,
 }
 
-/// A database URL, parsed.
-#[derive(Debug)]
-enum Settings {
-    Sqlite(SqliteConnectOptions),
-    Postgres(PgConnectOptions),
-}
-
-impl Settings {
-    fn parse(url: &str) -> Result<Self, OpenError> {
-        let invalid = |_| OpenError::Url(url.to_owned());
-        match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") if !url.contains(":memory:") => {
-                SqliteConnectOptions::from_str(url).map(Self::Sqlite).map_err(invalid)
-            }
-            Some("postgres" | "postgresql") => {
-                PgConnectOptions::from_str(url).map(Self::Postgres).map_err(invalid)
-            }
-            _ => Err(OpenError::Url(url.to_owned())),
-        }
-    }
-
+impl DatabaseUrl {
     fn connection(&self, access: Access, deadline: Duration) -> Options {
         match self {
             Self::Sqlite(options) => Options::Sqlite(sqlite(options.clone(), access)),
@@ -296,7 +277,7 @@ fn postgres(options: PgConnectOptions, deadline: Duration) -> PgConnectOptions {
 /// SQLite, an advisory lock of PostgreSQL.
 async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenError> {
     let failed = |error: DbErr| OpenError::Migrate(error.to_string());
-    let pending = Migrator::get_pending_migrations_read_only(writer).await.map_err(failed)?.len();
+    let pending = pending(inspect(writer).await.map_err(failed)?)?;
     if pending == 0 {
         return Ok(());
     }
@@ -313,9 +294,27 @@ async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenE
         let lock = format!("SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
         transaction.execute_unprepared(&lock).await.map_err(failed)?;
     }
-    tracing::info!(migrations = pending, "bringing the schema up to date");
-    Migrator::up(&transaction, None).await.map_err(failed)?;
+    // Another process, of a later release perhaps, may have migrated meanwhile.
+    let pending = self::pending(inspect(&transaction).await.map_err(failed)?)?;
+    if pending > 0 {
+        tracing::info!(migrations = pending, "bringing the schema up to date");
+        inventory_migration::migrate(&transaction).await.map_err(failed)?;
+    }
     transaction.commit().await.map_err(failed)
+}
+
+/// How many migrations are not applied, if this release can work with the schema.
+fn pending(schema: Schema) -> Result<usize, OpenError> {
+    match schema {
+        Schema::Current => Ok(0),
+        Schema::Outdated(pending) => Ok(pending),
+        Schema::Later(migrations) => {
+            tracing::info!(migrations, "the schema is of a later release that this one can work with");
+            Ok(0)
+        }
+        Schema::TooNew(needed) => Err(OpenError::TooNew { release: RELEASE, needed }),
+        Schema::Undeclared(migration) => Err(OpenError::Undeclared { release: RELEASE, migration }),
+    }
 }
 
 impl From<DbErr> for ReadError {

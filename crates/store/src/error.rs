@@ -20,17 +20,42 @@ pub enum ReadError {
 #[non_exhaustive]
 pub enum OpenError {
     /// The URL is not one of a database that the service knows.
-    #[error("{0:?} is not a database URL: it must begin with sqlite: or postgres://")]
-    Url(String),
+    #[error("a database URL must begin with sqlite: or postgres://, and name a file or a server")]
+    UrlScheme,
+    /// The URL cannot be parsed.
+    #[error(
+        "the database URL cannot be parsed: a name or password with characters such as / : @ # ? % must have them \
+         percent-encoded, and parameters must have values that the driver knows"
+    )]
+    UrlSyntax,
     /// The database cannot be reached or opened.
     #[error("cannot open the database: {0}")]
     Connect(String),
-    /// The schema cannot be brought up to date, or is newer than this binary.
+    /// The schema cannot be brought up to date.
     #[error("cannot bring the database schema up to date: {0}")]
     Migrate(String),
     /// The schema is not up to date, and was not to be changed.
     #[error("the database schema is {0} migrations behind: run `inventory migrate`")]
     Outdated(usize),
+    /// A later release has migrated the schema, and this one cannot work with it.
+    #[error("this is release {release}, and the database needs release {needed} or later")]
+    TooNew {
+        /// This release.
+        release: &'static str,
+        /// The oldest release that can work with the schema.
+        needed: String,
+    },
+    /// Another release has migrated the schema, and it is not known whether this one can work with it.
+    #[error(
+        "the database has the migration {migration}, which release {release} does not know: use the release that \
+         made it"
+    )]
+    Undeclared {
+        /// This release.
+        release: &'static str,
+        /// The name of the migration.
+        migration: String,
+    },
     /// The database cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),

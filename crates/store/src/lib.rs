@@ -7,6 +7,7 @@ mod check;
 mod condition;
 mod count;
 mod database;
+mod database_url;
 mod dates;
 mod db;
 mod entity;

@@ -225,6 +225,7 @@ impl Store {
             nudge: Arc::clone(&inner.nudge),
             poll: config.poll,
             halted: Arc::clone(&inner.halted),
+            halted_since: None,
         };
         let maintenance = Maintenance {
             database,

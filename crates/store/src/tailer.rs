@@ -33,6 +33,7 @@ pub(crate) struct Tailer {
     pub(crate) poll: Duration,
     /// Set when the log is broken. Publishing stops, loudly, rather than skip an event.
     pub(crate) halted: Arc<AtomicBool>,
+    pub(crate) halted_since: Option<Instant>,
 }
 
 impl CoreTask for Tailer {
@@ -104,17 +105,20 @@ impl Tailer {
             if !full {
                 self.tokens.is_current_at(asked);
                 if self.halted.swap(false, Ordering::Relaxed) {
-                    tracing::info!(head = %self.publisher.head(), "the event log can be followed again");
+                    let since = self.halted_since.take();
+                    let duration_ms = since.and_then(|since| u64::try_from(since.elapsed().as_millis()).ok());
+                    tracing::info!(head = %self.publisher.head(), duration_ms, "the event log can be followed again");
                 }
                 return;
             }
         }
     }
 
-    fn failed(&self, head: Seq, error: &LogError) {
+    fn failed(&mut self, head: Seq, error: &LogError) {
         if let LogError::Unavailable(reason) = error {
             self.database.availability.failed(reason);
         } else if !self.halted.swap(true, Ordering::Relaxed) {
+            self.halted_since = Some(Instant::now());
             tracing::error!(%head, %error, "the event log is broken: no event is published until this is mended");
         }
     }

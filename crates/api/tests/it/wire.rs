@@ -13,7 +13,8 @@ fn form(answer: &Answer, ids: &[(&str, &str)]) -> String {
     let mut headers: Vec<_> = answer.headers.iter().collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     for (name, value) in headers {
-        writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
+        let value = if name == "x-request-id" { "[request id]" } else { value.to_str().unwrap() };
+        writeln!(text, "{name}: {value}").unwrap();
     }
     text.push('\n');
     match serde_json::from_slice::<serde_json::Value>(&answer.body) {

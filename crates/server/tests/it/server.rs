@@ -41,24 +41,36 @@ impl Server {
     /// A server with these variables. It listens on a free port of the loopback address and answers as many
     /// requests as come, unless they say otherwise.
     pub(crate) fn start_with(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+        Self::spawn(Self::command(database, variables))
+    }
+
+    /// The command of such a server.
+    pub(crate) fn command(database: &TestDatabase, variables: &[(&str, &str)]) -> Command {
         let mut command = inventory();
         command
             .env("INVENTORY_DATABASE_URL", database.url())
             .env("INVENTORY_LISTEN", "127.0.0.1:0")
             .env("INVENTORY_RATE_LIMIT", "0")
             .envs(variables.iter().copied());
-        Self::spawn(command)
+        command
     }
 
     /// A server as this command starts it; returns when it answers.
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(command: Command) -> Self {
         let stderr = NamedTempFile::new().unwrap();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(stderr.path()).unwrap())
-            .spawn()
-            .unwrap();
+        let file = File::create(stderr.path()).unwrap();
+        Self::spawn_with(command, file.into(), stderr)
+    }
+
+    /// The same with another stderr, of which [`Server::log`] knows nothing.
+    pub(crate) fn spawn_with_stderr(command: Command, stderr: impl Into<Stdio>) -> Self {
+        Self::spawn_with(command, stderr.into(), NamedTempFile::new().unwrap())
+    }
+
+    fn spawn_with(mut command: Command, sink: Stdio, stderr: NamedTempFile) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(sink).spawn().unwrap();
+        // The command keeps its end of a pipe for as long as it is there.
+        drop(command);
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut greeting = String::new();
         let base = loop {

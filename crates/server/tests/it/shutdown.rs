@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     command::run,
     database::TestDatabase,
-    server::{PATIENCE, Server, TOKEN},
+    server::{PATIENCE, Server, TOKEN, client},
 };
 
 /// Creates components until the server stops answering; how many were answered with 201.
@@ -142,4 +142,38 @@ fn a_second_signal_ends_the_process_at_once() {
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(1));
     assert!(server.log().contains("second signal"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_drains_is_not_ready_and_still_serves() {
+    let database = TestDatabase::sqlite();
+    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_DRAIN_SECONDS", "3600")];
+    let mut server = Server::start_with(&database, &variables);
+    let ready = async || {
+        // Each is a new connection.
+        let answer = client().get(format!("{}/readyz", server.base)).send().await.unwrap();
+        (answer.status() == StatusCode::OK, answer.text().await.unwrap())
+    };
+    assert!(ready().await.0);
+    server.signal("TERM");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (ready, body) = ready().await;
+        if !ready {
+            assert!(body.contains("the service is stopping"), "{body}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", server.log());
+    }
+    server.api.create(&json!({"name": "a"})).await;
+    server.signal("TERM");
+    assert!(server.wait().success(), "{}", server.log());
+    assert!(server.log().contains("stopped"), "{}", server.log());
+}
+
+#[test]
+fn a_drain_ends_by_itself() {
+    let database = TestDatabase::sqlite();
+    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_DRAIN_SECONDS", "1")];
+    Server::start_with(&database, &variables).stop();
 }

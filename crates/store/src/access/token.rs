@@ -252,7 +252,7 @@ impl Store {
     }
 
     /// Makes sure that there is a token of this name that opens everything with this secret, replacing another
-    /// of the name.
+    /// of the name. When this returns, no process on the database takes that one.
     pub async fn ensure_token(
         &self,
         name: &str,
@@ -282,7 +282,12 @@ impl Store {
                     if refusals.iter().any(|refusal| {
                         matches!(refusal.reason, Reason::Access(AccessRefusal::NoToken(_)))
                     }) => {}
-                written => return written,
+                written => {
+                    if !single && written.is_ok() {
+                        outlast_leases().await;
+                    }
+                    return written;
+                }
             }
         }
     }
