@@ -11,6 +11,7 @@ use axum::{
     routing::get,
 };
 use futures::{Stream, StreamExt, stream};
+use inventory_api::NO_PROXY_BUFFERING;
 use inventory_core::{Actor, Component, Event, Recorded, Seq, Subscription};
 use inventory_store::Store;
 use serde::Serialize;
@@ -94,7 +95,8 @@ async fn live(
         .take_until(live.stop.cancelled_owned())
         .take_until(Box::pin(tokio::time::sleep(LIFETIME)));
     let alive = KeepAlive::new().interval(PING_PERIOD);
-    Ok(Sse::new(frames.map(Ok::<_, Infallible>)).keep_alive(alive).into_response())
+    let stream = Sse::new(frames.map(Ok::<_, Infallible>)).keep_alive(alive);
+    Ok((NO_PROXY_BUFFERING, stream).into_response())
 }
 
 /// One page's place in the log.

@@ -11,6 +11,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
+    http::{HeaderName, HeaderValue},
     response::{IntoResponse, Response, Sse, sse::Event as Frame},
 };
 use futures::{Stream, StreamExt, stream};
@@ -32,6 +33,10 @@ use crate::{
     parameters::Parameters,
     problem::Problem,
 };
+
+/// Tells nginx to pass an event stream on as it comes, instead of collecting it in a buffer.
+pub const NO_PROXY_BUFFERING: [(HeaderName, HeaderValue); 1] =
+    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
 
 /// How long a client waits until it connects again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -124,7 +129,7 @@ async fn events(
     };
     let first = first_frames(&start, &feed.epoch);
     let frames = stream::iter(first).chain(feed.frames()).take_until(streams.stop.cancelled_owned());
-    Ok(Sse::new(frames.map(Ok::<_, Infallible>)).into_response())
+    Ok((NO_PROXY_BUFFERING, Sse::new(frames.map(Ok::<_, Infallible>))).into_response())
 }
 
 /// Where a stream begins.

@@ -28,7 +28,10 @@ async fn changes_of_others_are_told_and_ones_own_are_not() {
         let since = site.head().await;
         let request =
             editor.request(Method::GET, &format!("/admin/live?since={since}")).body(Body::empty()).unwrap();
-        let mut stream = site.respond(request).await.into_body().into_data_stream();
+        let response = site.respond(request).await;
+        // Without this nginx collects the stream in a buffer.
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        let mut stream = response.into_body().into_data_stream();
         let mut buffer = String::new();
         editor.follow("/admin/components/new", &[("name", "own")]).await;
         let component = site.create(json!({"name": "a"})).await;

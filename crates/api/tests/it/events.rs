@@ -97,6 +97,9 @@ async fn a_stream_goes_from_the_log_to_the_bus_without_a_seam() {
         let (path, _) = service.created(json!({"name": "a"})).await;
         let mut client = Client::connect(&service, "?after=0", None).await;
         assert_eq!(client.headers["content-type"], "text/event-stream");
+        assert_eq!(client.headers["cache-control"], "no-cache");
+        // Without this nginx collects the stream in a buffer.
+        assert_eq!(client.headers["x-accel-buffering"], "no");
         assert!(!client.headers.contains_key("content-encoding"));
         let first = client.frame().await.unwrap();
         let epoch = service.store.epoch();
