@@ -1,7 +1,8 @@
 //! `/admin/live`: what others change while a page is open, as Server-Sent Events.
 //!
 //! A page says which event it has seen last, and hears of everything after it that someone else did to a component.
-//! It is told who and which, not what: the page is asked for anew by whoever wants to see it.
+//! It is told who and which, not what: the page is asked for anew by whoever wants to see it. A page that has missed
+//! too much, or whose position is not of this log, is told to be loaded again by an event named `reset`.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use axum::{
 };
 use futures::{Stream, StreamExt, stream};
 use inventory_api::NO_PROXY_BUFFERING;
-use inventory_core::{Actor, Component, Event, Recorded, Seq, Subscription};
+use inventory_core::{Actor, Component, Event, LogPosition, Recorded, Subscription};
 use inventory_store::Store;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,7 +23,7 @@ use crate::{Admin, failure::Failure, fields::Parameters, routes::Router, session
 
 /// How many pages a process keeps up to date at once.
 const MAX_STREAMS: usize = 256;
-/// How many events a page may have missed and still be told of them; one that missed more is to be loaded again.
+/// How many events a page may have missed and still be told of them.
 const MAX_MISSED: u64 = 1000;
 /// How long one stream lasts. The browser then asks again, and is let in if the session still is.
 const LIFETIME: Duration = Duration::from_mins(5);
@@ -30,6 +31,8 @@ const LIFETIME: Duration = Duration::from_mins(5);
 const RETRY: Duration = Duration::from_secs(3);
 /// After how long a silent stream says that it still lives.
 const PING_PERIOD: Duration = Duration::from_secs(15);
+/// The name of the event that tells a page to be loaded again.
+const RESET: &str = "reset";
 /// The name that the bus knows these streams by.
 const SUBSCRIBER: &str = "admin";
 
@@ -78,19 +81,28 @@ async fn live(
         .try_acquire_owned()
         .map_err(|_full| Failure::BadRequest("Too many pages are kept up to date already.".to_owned()))?;
     let head = store.bus().head();
-    let since = fields.text("since").parse().map_or(head, Seq).min(head);
-    if head.0 - since.0 > MAX_MISSED {
-        // Not an event stream, so the browser does not ask again; the page has an offer to be loaded anew.
-        return Err(Failure::Expired);
-    }
+    let kept = match fields.text("since").parse() {
+        Ok(kept) => store.known_position(&kept).await?,
+        Err(_malformed) => None,
+    };
+    let kept = kept.filter(|kept| head.0.saturating_sub(kept.seq().0) <= MAX_MISSED);
+    let mut begin = vec![Frame::default().retry(RETRY).comment("on")];
+    let since = match kept {
+        Some(kept) => kept.seq(),
+        None => {
+            let newest = store.position(head).await?;
+            begin.push(Frame::default().event(RESET).id(newest.to_string()).data(RESET));
+            head
+        }
+    };
     let feed = Feed {
         subscription: store.bus().subscribe_after(SUBSCRIBER, since),
+        epoch: Arc::clone(store.epoch()),
         own: signed_in.actor(),
         signed_in,
         _permit: permit,
     };
-    let begin = stream::iter([Frame::default().retry(RETRY).comment("on")]);
-    let frames = begin
+    let frames = stream::iter(begin)
         .chain(feed.frames())
         .take_until(live.stop.cancelled_owned())
         .take_until(Box::pin(tokio::time::sleep(LIFETIME)));
@@ -102,6 +114,7 @@ async fn live(
 /// One page's place in the log.
 struct Feed {
     subscription: Subscription,
+    epoch: Arc<str>,
     /// Whose changes are not news.
     own: Actor,
     signed_in: SignedIn,
@@ -132,7 +145,7 @@ impl Feed {
                 return None;
             }
             if event.actor != self.own
-                && let Some(frame) = frame(&event)
+                && let Some(frame) = frame(&event, &self.epoch)
             {
                 return Some(frame);
             }
@@ -140,7 +153,7 @@ impl Feed {
     }
 }
 
-fn frame(event: &Recorded) -> Option<Frame> {
+fn frame(event: &Recorded, epoch: &Arc<str>) -> Option<Frame> {
     let (what, component): (_, &Component) = match &event.data {
         Event::ComponentCreated(created) => ("created", &created.component),
         Event::ComponentUpdated(updated) => ("changed", &updated.after),
@@ -155,5 +168,6 @@ fn frame(event: &Recorded) -> Option<Frame> {
         who: who(&event.actor),
     };
     // Cannot fail: texts and a number.
-    Frame::default().id(event.seq.to_string()).json_data(news).ok()
+    let position = LogPosition::after(Arc::clone(epoch), event.seq, event.id);
+    Frame::default().id(position.to_string()).json_data(news).ok()
 }

@@ -15,8 +15,10 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse::Event as Frame},
 };
 use futures::{Stream, StreamExt, stream};
-use inventory_core::{Clock, CloudEvent, EVENT_TYPES, Event, Recorded, Scope, Seq, Subscription, Token};
-use inventory_store::Store;
+use inventory_core::{
+    Clock, CloudEvent, EVENT_TYPES, Event, LogPosition, Recorded, Scope, Seq, Subscription, Token,
+};
+use inventory_store::{ReadError, Store};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
@@ -24,7 +26,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::position::{LastEventId, Position};
+use self::position::LastEventId;
 use crate::{
     app::App,
     auth::{Caller, Read},
@@ -87,8 +89,9 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Insuffic
 /// Server-Sent Events. Each is named after its type (`component.created`, …), its `data` is a CloudEvent 1.0
 /// in JSON on one line, and its `id` is the position to go on after: a client that sends it back in
 /// `Last-Event-ID` misses nothing and sees nothing twice. The first frame carries the position alone. Where
-/// a position is not one of this log (the database was made anew, or restored from a backup), an event named
-/// `reset` says so, and the stream goes on from the newest event: read everything again.
+/// a position is not one of this log (the database is another one, or was restored from a backup that is older than
+/// the position), an event named `reset` says so, and the stream goes on from the newest event: read everything
+/// again.
 ///
 /// Events of users and tokens are told to tokens with the scope `admin` only. The stream ends when the token
 /// does, and when the user is changed whose token it is.
@@ -115,54 +118,49 @@ async fn events(
         Problem::new(Kind::TooManyStreams, "as many event streams are open as the service allows")
     })?;
     // A browser that connects again repeats the query and adds the header, so the header is the newer.
-    let start = Start::find(&store, last.or(after), follow).await?;
-    let end = (!follow).then_some(start.head);
+    let Start { position, reset } = Start::find(&store, last.or(after)).await?;
+    // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest event.
+    let end = if follow { None } else { Some(store.snapshot().await?.head.max(store.bus().head())) };
+    let first = first_frames(&position, reset);
     let feed = Feed {
-        subscription: store.bus().subscribe_after(SUBSCRIBER, start.after),
-        epoch: store.epoch().into(),
+        subscription: store.bus().subscribe_after(SUBSCRIBER, position.seq()),
+        epoch: Arc::clone(store.epoch()),
         types,
-        told: start.after,
+        sent: position.seq(),
+        position,
         end,
         caller: Arc::clone(caller.token()),
         clock: store.clock().clone(),
         _permit: permit,
     };
-    let first = first_frames(&start, &feed.epoch);
     let frames = stream::iter(first).chain(feed.frames()).take_until(streams.stop.cancelled_owned());
     Ok((NO_PROXY_BUFFERING, Sse::new(frames.map(Ok::<_, Infallible>))).into_response())
 }
 
 /// Where a stream begins.
 struct Start {
-    /// The place after which it goes on.
-    after: Seq,
-    /// The last event when it began.
-    head: Seq,
-    /// Whether the client asked for a place that is not in this log.
+    position: LogPosition,
+    /// Whether the client asked for a position that is not in this log.
     reset: bool,
 }
 
 impl Start {
-    async fn find(store: &Store, asked: Option<Position>, follow: bool) -> Result<Self, Problem> {
-        let mut head = store.bus().head();
-        // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest
-        // event, and another replica may have told the client of it.
-        if !follow || asked.as_ref().is_some_and(|asked| asked.seq > head) {
-            head = store.snapshot().await?.head.max(head);
+    async fn find(store: &Store, asked: Option<LogPosition>) -> Result<Self, ReadError> {
+        let reset = asked.is_some();
+        if let Some(asked) = asked
+            && let Some(position) = store.known_position(&asked).await?
+        {
+            return Ok(Self { position, reset: false });
         }
-        let Some(Position { epoch, seq: after }) = asked else {
-            return Ok(Self { after: head, head, reset: false });
-        };
-        let known = after <= head && epoch.is_none_or(|epoch| epoch == store.epoch());
-        Ok(Self { after: if known { after } else { head }, head, reset: !known })
+        Ok(Self { position: store.position(store.bus().head()).await?, reset })
     }
 }
 
-fn first_frames(start: &Start, epoch: &str) -> Vec<Frame> {
-    let id = position::id(epoch, start.after);
+fn first_frames(position: &LogPosition, reset: bool) -> Vec<Frame> {
+    let id = position.to_string();
     // Without data a frame is not an event to the client, but its id and its retry time count.
     let mut frames = vec![Frame::default().retry(RETRY).id(&id)];
-    if start.reset {
+    if reset {
         let data = format!("{{\"reason\":\"{RESET_REASON}\"}}");
         frames.push(Frame::default().event(RESET).id(&id).data(data));
     }
@@ -216,8 +214,10 @@ struct Feed {
     subscription: Subscription,
     epoch: Arc<str>,
     types: Types,
-    /// The last position that the client was told.
-    told: Seq,
+    /// The position after the last event that was looked at.
+    position: LogPosition,
+    /// The event of the last position that was sent.
+    sent: Seq,
     /// The last event to send: where the client does not wait for new ones, or its token was revoked.
     end: Option<Seq>,
     caller: Arc<Token>,
@@ -248,6 +248,7 @@ impl Feed {
                     if self.is_ended_by(&event) {
                         self.end = Some(event.seq);
                     }
+                    self.position = LogPosition::after(Arc::clone(&self.epoch), event.seq, event.id);
                     if self.types.admit(&event.data) {
                         return self.frame(&event);
                     }
@@ -267,9 +268,8 @@ impl Feed {
         let data = CloudEvent::new(event, &self.epoch).and_then(|event| serde_json::to_string(&event));
         match data {
             Ok(data) => {
-                self.told = event.seq;
-                let id = position::id(&self.epoch, event.seq);
-                Some(Frame::default().event(event.data.type_name()).id(id).data(data))
+                self.sent = event.seq;
+                Some(Frame::default().event(event.data.type_name()).id(self.position.to_string()).data(data))
             }
             Err(error) => {
                 tracing::error!(seq = %event.seq, %error, "an event stream ended");
@@ -281,12 +281,11 @@ impl Feed {
     /// A sign of life, with the position where it moved past events that were not asked for: a client that
     /// connects again need not pass them once more.
     fn ping(&mut self) -> Frame {
-        let at = self.subscription.position().previous();
-        if at == self.told {
+        if self.position.seq() == self.sent {
             return Frame::default().comment("ping");
         }
-        self.told = at;
-        Frame::default().id(position::id(&self.epoch, at))
+        self.sent = self.position.seq();
+        Frame::default().id(self.position.to_string())
     }
 
     /// Whether the caller may no longer see what this stream tells, or has to be looked at anew: then the client

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::{Bus, Clock, Component, ComponentId, Origin, Seq, Sku, UserId, bus};
+use inventory_core::{Bus, Clock, Component, ComponentId, LogPosition, Origin, Seq, Sku, UserId, bus};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, oneshot},
     task::JoinHandle,
@@ -26,7 +26,7 @@ use crate::{
     facets::{self, Facets},
     history::{self, EventPage},
     listing::{self, Counting},
-    log::{Log, open_head},
+    log::{Log, event_id, open_head},
     lookup::{Lookup, lookups},
     maintenance::Maintenance,
     prepare::Prepared,
@@ -136,7 +136,7 @@ struct Inner {
     database: Database,
     bus: Bus,
     origin: Origin,
-    epoch: String,
+    epoch: Arc<str>,
     clock: Clock,
     tokens: TokenCache,
     passwords: Passwords,
@@ -184,7 +184,7 @@ impl Store {
             database: database.clone(),
             bus,
             origin: Origin::generate(),
-            epoch,
+            epoch: epoch.into(),
             clock: config.clock,
             tokens: TokenCache::default(),
             passwords: Passwords::default(),
@@ -242,8 +242,29 @@ impl Store {
     }
 
     /// The identity of the log: another after the database was made anew.
-    pub fn epoch(&self) -> &str {
+    pub fn epoch(&self) -> &Arc<str> {
         &self.inner.epoch
+    }
+
+    /// The position after an event that was published; 0 is the start of the log.
+    pub async fn position(&self, seq: Seq) -> Result<LogPosition, ReadError> {
+        let epoch = Arc::clone(&self.inner.epoch);
+        if seq == Seq::default() {
+            return Ok(LogPosition::start(epoch));
+        }
+        let id = event_id(&self.inner.database, seq).await?;
+        let id = id.ok_or_else(|| ReadError::Corrupt(format!("event {seq} is missing from the log")))?;
+        Ok(LogPosition::after(epoch, seq, id))
+    }
+
+    /// A position that a client kept, if it is one of this log.
+    pub async fn known_position(&self, kept: &LogPosition) -> Result<Option<LogPosition>, ReadError> {
+        let (epoch, seq) = (Arc::clone(&self.inner.epoch), kept.seq());
+        if kept.is_start_of(&epoch) {
+            return Ok(Some(LogPosition::start(epoch)));
+        }
+        let id = event_id(&self.inner.database, seq).await?;
+        Ok(id.filter(|id| kept.is_after(&epoch, seq, *id)).map(|id| LogPosition::after(epoch, seq, id)))
     }
 
     /// The clock.

@@ -25,7 +25,7 @@ async fn next(stream: &mut axum::body::BodyDataStream, buffer: &mut String) -> O
 async fn changes_of_others_are_told_and_ones_own_are_not() {
     for site in Site::each().await {
         let mut editor = site.editor().await;
-        let since = site.head().await;
+        let since = since(editor.get(COMPONENTS).await.text());
         let request =
             editor.request(Method::GET, &format!("/admin/live?since={since}")).body(Body::empty()).unwrap();
         let response = site.respond(request).await;
@@ -47,6 +47,37 @@ async fn changes_of_others_are_told_and_ones_own_are_not() {
         }
         site.pages.stop_streams();
         assert_eq!(next(&mut stream, &mut buffer).await, None, "it ends with the service");
+    }
+}
+
+/// The position that a page goes on from.
+fn since(page: &str) -> String {
+    let (_, rest) = page.split_once("data-since=\"").unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn a_page_whose_position_is_not_of_this_log_is_told_to_be_loaded_again() {
+    for site in Site::each().await {
+        let mut viewer = site.viewer().await;
+        let page = viewer.get(COMPONENTS).await;
+        let known = since(page.text());
+        let (place, id) = known.rsplit_once('-').unwrap();
+        assert_eq!((place.matches('-').count(), id.len()), (1, 8), "{known}");
+        let other = if id == "00000000" { "00000001" } else { "00000000" };
+        for (position, reset) in [(known.clone(), false), (format!("{place}-{other}"), true)] {
+            let request = viewer.request(Method::GET, &format!("/admin/live?since={position}"));
+            let response = site.respond(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status(), 200, "{position}");
+            site.create(json!({"name": "a"})).await;
+            let mut stream = response.into_body().into_data_stream();
+            let mut text = String::new();
+            while !text.contains("data:") {
+                let chunk = tokio::time::timeout(PATIENCE, stream.next()).await.expect("a frame in time");
+                text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
+            }
+            assert_eq!(text.contains("event: reset"), reset, "{position}: {text}");
+        }
     }
 }
 

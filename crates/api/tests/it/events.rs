@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use crate::{
+    backup,
     database::TestDatabase,
     service::{COMPONENTS, PATIENCE, SECRET, Service, over_tcp},
 };
@@ -90,6 +91,12 @@ fn sequence(event: &Value) -> u64 {
     event["sequence"].as_str().unwrap().parse().unwrap()
 }
 
+/// The position after an event.
+fn position(epoch: &str, event: &Value) -> String {
+    let id = event["id"].as_str().unwrap();
+    format!("{epoch}-{}-{}", sequence(event), &id[id.len() - 8..])
+}
+
 #[tokio::test]
 async fn a_stream_goes_from_the_log_to_the_bus_without_a_seam() {
     for database in TestDatabase::each() {
@@ -109,7 +116,7 @@ async fn a_stream_goes_from_the_log_to_the_bus_without_a_seam() {
         let mut types = Vec::new();
         for seq in 1..=2 {
             let (id, event) = client.event().await;
-            assert_eq!((id, sequence(&event)), (format!("{epoch}-{seq}"), seq));
+            assert_eq!((id, sequence(&event)), (position(epoch, &event), seq));
             types.push(event["type"].as_str().unwrap().to_owned());
         }
         service.patch(&path, "*", &json!({"name": "b"})).await;
@@ -146,12 +153,16 @@ async fn a_client_goes_on_where_it_left_off() {
     // A browser repeats the query that it began with, and adds the header, which is newer.
     let mut client = Client::connect(&service, "?after=0", Some(&last)).await;
     assert_eq!(client.frame().await.unwrap().id, Some(last));
+    let mut newest = String::new();
     for seq in 4..=7 {
-        assert_eq!(sequence(&client.event().await.1), seq);
+        let (position, event) = client.event().await;
+        assert_eq!(sequence(&event), seq);
+        newest = position;
     }
     // Without a position: from now on.
     let mut now = Client::connect(&service, "", None).await;
-    assert_eq!(now.frame().await.unwrap().id.unwrap(), format!("{}-7", service.store.epoch()));
+    let seven = now.frame().await.unwrap().id.unwrap();
+    assert_eq!(seven, newest);
     service.created(json!({"name": "later"})).await;
     assert_eq!(sequence(&now.event().await.1), 8);
 }
@@ -161,15 +172,82 @@ async fn a_position_of_another_log_is_told_in_the_stream() {
     let service = Service::sqlite().await;
     service.created(json!({"name": "a"})).await;
     let epoch = service.store.epoch();
-    for (unknown, head) in [("0123abcd-1".to_owned(), 2), (format!("{epoch}-99"), 3)] {
-        service.store.bus().published(Seq(head)).await;
+    let mut all = Client::connect(&service, "?after=0", None).await;
+    all.frame().await.unwrap();
+    let (first, _) = all.event().await;
+    let suffix = &first[first.len() - 8..];
+    let unknown = [
+        // Another log.
+        format!("0123abcd-1-{suffix}"),
+        "0123abcd-0".to_owned(),
+        // An event that is yet to come.
+        format!("{epoch}-99-{suffix}"),
+        // Another event at this place.
+        format!("{epoch}-2-{suffix}"),
+        format!("{epoch}-0-{suffix}"),
+        // The form without the end of the event's id, which does not tell one event from another.
+        format!("{epoch}-1"),
+    ];
+    for unknown in unknown {
+        let (id, newest) = all.event().await;
         let mut client = Client::connect(&service, "", Some(&unknown)).await;
-        let id = format!("{epoch}-{head}");
-        assert_eq!(client.frame().await.unwrap().id.as_ref(), Some(&id));
+        assert_eq!(client.frame().await.unwrap().id.as_ref(), Some(&id), "{unknown}");
         let reset = client.frame().await.unwrap();
-        assert_eq!((reset.event.as_deref(), reset.id), (Some("reset"), Some(id)));
+        assert_eq!((reset.event.as_deref(), reset.id), (Some("reset"), Some(id)), "{unknown}");
         service.created(json!({"name": "b"})).await;
-        assert_eq!(sequence(&client.event().await.1), head + 1);
+        assert_eq!(sequence(&client.event().await.1), sequence(&newest) + 1);
+    }
+    for known in [first, format!("{epoch}-0"), "0".to_owned()] {
+        let mut client = Client::connect(&service, "", Some(&known)).await;
+        client.frame().await.unwrap();
+        assert_eq!(
+            client.frame().await.unwrap().event.is_some_and(|event| event == "reset"),
+            false,
+            "{known}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_restored_backup_is_told_to_clients_that_have_read_further() {
+    for database in TestDatabase::each() {
+        let service = Service::on(database).await;
+        for n in 2..=4 {
+            service.created(json!({"name": format!("n{n}")})).await;
+        }
+        let database = service.close().await;
+        backup::save(&database);
+        let service = Service::on(database).await;
+        for n in 5..=7 {
+            service.created(json!({"name": format!("n{n}")})).await;
+        }
+        let mut client = Client::connect(&service, "?after=0&follow=false", None).await;
+        let mut read = Vec::new();
+        while let Some(frame) = client.frame().await {
+            read.push(frame.id.unwrap());
+        }
+        assert_eq!(read.len(), 8, "{read:?}");
+        let database = service.close().await;
+        backup::restore(&database);
+        let service = Service::on(database).await;
+        for n in 5..=9 {
+            service.created(json!({"name": format!("m{n}")})).await;
+        }
+        service.store.bus().published(Seq(9)).await;
+        // Seven is another event now, and the client has not seen it.
+        let mut client = Client::connect(&service, "", Some(&read[7])).await;
+        let first = client.frame().await.unwrap();
+        let reset = client.frame().await.unwrap();
+        assert_eq!((reset.event.as_deref(), &reset.id), (Some("reset"), &first.id));
+        assert!(first.id.unwrap().starts_with(&format!("{}-9-", service.store.epoch())));
+        // A client that has read as far as the backup goes on.
+        let mut client = Client::connect(&service, "", Some(&read[4])).await;
+        assert_eq!(client.frame().await.unwrap().id.as_ref(), Some(&read[4]));
+        for seq in 5..=9 {
+            assert_eq!(sequence(&client.event().await.1), seq);
+        }
+        drop(client);
+        service.assert_sound().await;
     }
 }
 
@@ -215,7 +293,11 @@ async fn a_silent_stream_says_that_it_lives() {
     service.store.bus().published(Seq(2)).await;
     tokio::time::pause();
     let ping = client.frame().await.unwrap();
-    let id = format!("{}-2", service.store.epoch());
+    tokio::time::resume();
+    let mut all = Client::connect(&service, "?after=0", None).await;
+    all.frame().await.unwrap();
+    all.event().await;
+    let (id, _) = all.event().await;
     assert_eq!(ping, Frame { id: Some(id), ..Frame::default() });
 }
 
