@@ -12,17 +12,17 @@ use axum::{
     routing::get,
 };
 use futures::{Stream, StreamExt, stream};
-use inventory_api::NO_PROXY_BUFFERING;
-use inventory_core::{Actor, Component, Event, LogPosition, Recorded, Subscription};
+use inventory_api::{NO_PROXY_BUFFERING, OpenStream, StreamLimiter};
+use inventory_core::{Actor, Component, Event, LogPosition, Recorded, Subscription, UserId};
 use inventory_store::Store;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use crate::{Admin, failure::Failure, fields::Parameters, routes::Router, session::SignedIn, who::who};
 
 /// How many pages a process keeps up to date at once.
 const MAX_STREAMS: usize = 256;
+/// How many of them one user has. Only the page that is looked at listens, so this is as many windows.
+const MAX_STREAMS_PER_USER: usize = 32;
 /// How many events a page may have missed and still be told of them.
 const MAX_MISSED: u64 = 1000;
 /// How long one stream lasts. The browser then asks again, and is let in if the session still is.
@@ -36,23 +36,25 @@ const RESET: &str = "reset";
 /// The name that the bus knows these streams by.
 const SUBSCRIBER: &str = "admin";
 
-/// The streams of this process. Clones are the same.
+/// The streams of this process, by user. Clones are the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Live {
-    free: Arc<Semaphore>,
-    stop: CancellationToken,
-}
+pub(crate) struct Live(StreamLimiter<UserId>);
 
 impl Default for Live {
     fn default() -> Self {
-        Self { free: Arc::new(Semaphore::new(MAX_STREAMS)), stop: CancellationToken::new() }
+        Self(StreamLimiter::new(MAX_STREAMS, MAX_STREAMS_PER_USER))
     }
 }
 
 impl Live {
     /// Ends all streams, and each that is yet to begin.
     pub(crate) fn stop(&self) {
-        self.stop.cancel();
+        self.0.stop();
+    }
+
+    /// Waits until the service stops.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.stopped()
     }
 }
 
@@ -77,9 +79,9 @@ async fn live(
     State(live): State<Live>,
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
-    let permit = Arc::clone(&live.free)
-        .try_acquire_owned()
-        .map_err(|_full| Failure::BadRequest("Too many pages are kept up to date already.".to_owned()))?;
+    let open = live.0.open(signed_in.user.id);
+    let open =
+        open.map_err(|_full| Failure::BadRequest("Too many pages are kept up to date already.".to_owned()))?;
     let head = store.bus().head();
     let kept = match fields.text("since").parse() {
         Ok(kept) => store.known_position(&kept).await?,
@@ -96,15 +98,15 @@ async fn live(
         }
     };
     let feed = Feed {
-        subscription: store.bus().subscribe_after(SUBSCRIBER, since),
+        subscription: store.stream_bus().subscribe_after(SUBSCRIBER, since),
         epoch: Arc::clone(store.epoch()),
         own: signed_in.actor(),
         signed_in,
-        _permit: permit,
+        _open: open,
     };
     let frames = stream::iter(begin)
         .chain(feed.frames())
-        .take_until(live.stop.cancelled_owned())
+        .take_until(live.0.stopped())
         .take_until(Box::pin(tokio::time::sleep(LIFETIME)));
     let alive = KeepAlive::new().interval(PING_PERIOD);
     let stream = Sse::new(frames.map(Ok::<_, Infallible>)).keep_alive(alive);
@@ -118,8 +120,7 @@ struct Feed {
     /// Whose changes are not news.
     own: Actor,
     signed_in: SignedIn,
-    /// Makes room for another stream when this one ends.
-    _permit: OwnedSemaphorePermit,
+    _open: OpenStream<UserId>,
 }
 
 impl Feed {

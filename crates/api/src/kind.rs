@@ -130,8 +130,9 @@ kinds! {
         "The request was not answered within 30 seconds. A write may still be carried out. Try again after \
          the seconds in `Retry-After`, with the same `Idempotency-Key` if it had one.";
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams are open",
-        "The service has as many event streams open as it allows. Try again after the seconds in \
-         `Retry-After`, or ask an operator for a higher limit.";
+        "As many event streams are open as the service allows, or as one token may have, which is a quarter of \
+         them. Close one, try again after the seconds in `Retry-After`, or ask an operator for a higher limit \
+         (`INVENTORY_MAX_EVENT_STREAMS`).";
     NotReady = "not-ready", SERVICE_UNAVAILABLE, "The service is not ready",
         "The service is starting or stopping, its database does not answer, or its event log is broken. The \
          detail says which.";

@@ -33,6 +33,7 @@ mod process;
 mod rate_limit;
 mod scrape;
 mod security_headers;
+mod stream_limiter;
 mod traceparent;
 
 pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
@@ -42,3 +43,4 @@ pub use events::NO_PROXY_BUFFERING;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};
 pub use openapi::openapi;
+pub use stream_limiter::{OpenStream, StreamLimiter, StreamsFull};

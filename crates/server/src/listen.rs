@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
-use crate::tls::Tls;
+use crate::{tls::Tls, write_deadline::WriteDeadline};
 
 /// How many connections a listener holds open at once. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 8192;
@@ -29,6 +29,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How many header fields hyper takes: more than the service does, which answers with a problem where hyper
 /// answers without a body. Hyper makes room for all of them at every request.
 const MAX_HEADER_FIELDS: usize = 128;
+/// How many bytes the kernel takes for a connection before the client's side has room for them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -66,6 +69,7 @@ where
         });
         let speech = Speech { http: http.clone(), service, watcher: graceful.watcher() };
         let (tls, stop) = (tls.clone(), stop.clone());
+        let stream = WriteDeadline::new(stream, stop.clone());
         tokio::spawn(async move {
             match tls {
                 None => speech.over(stream).await,
@@ -119,6 +123,7 @@ async fn accept(
             Ok((stream, peer)) => {
                 // Small answers leave at once instead of waiting for the client's acknowledgement.
                 drop(stream.set_nodelay(true));
+                limit_unsent(&stream);
                 return Some((stream, peer, place));
             }
             Err(error) => {
@@ -127,4 +132,13 @@ async fn accept(
             }
         }
     }
+}
+
+/// Keeps the kernel from buffering megabytes for a client that takes nothing, and so makes each piece of progress
+/// visible to [`WriteDeadline`]. Where the kernel cannot, it buffers more.
+fn limit_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT_BYTES));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = stream;
 }

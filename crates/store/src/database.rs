@@ -12,6 +12,7 @@ use sea_orm::{
 use crate::{
     error::{OpenError, ReadError},
     reader::Reader,
+    replay::REPLAY_CONNECTIONS,
     store::Config,
 };
 
@@ -50,6 +51,8 @@ pub(crate) struct Database {
     pub(crate) reader: DatabaseConnection,
     /// The same for the reads that most requests are.
     pub(crate) hot: Reader,
+    /// Connections for the streams of clients.
+    pub(crate) replay: DatabaseConnection,
     readers: u32,
 }
 
@@ -66,7 +69,8 @@ impl Database {
         let reader = connect(options(&config.url, sqlite, readers, true)).await?;
         let hot = Reader::new(&reader, readers).await;
         let hot = hot.map_err(|error| OpenError::Connect(error.to_string()))?;
-        Ok(Self { writer, reader, hot, readers })
+        let replay = connect(options(&config.url, sqlite, REPLAY_CONNECTIONS, true)).await?;
+        Ok(Self { writer, reader, hot, replay, readers })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -104,7 +108,7 @@ impl Database {
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
         self.hot.close().await;
-        for connection in [&self.reader, &self.writer] {
+        for connection in [&self.replay, &self.reader, &self.writer] {
             warn_unclosed(connection.close_by_ref().await);
         }
     }

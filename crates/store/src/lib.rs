@@ -22,6 +22,7 @@ mod prepare;
 mod query;
 mod read;
 mod reader;
+mod replay;
 mod search;
 mod staging;
 mod store;

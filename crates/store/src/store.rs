@@ -31,7 +31,9 @@ use crate::{
     maintenance::Maintenance,
     prepare::Prepared,
     query::{Column, Page, Query},
-    read, search,
+    read,
+    replay::ReplayLog,
+    search,
     stored::StoredComponent,
     tailer::Tailer,
     write::{Write, WriteError, Written},
@@ -135,6 +137,7 @@ pub struct Store {
 struct Inner {
     database: Database,
     bus: Bus,
+    stream_bus: Bus,
     origin: Origin,
     epoch: Arc<str>,
     clock: Clock,
@@ -182,6 +185,7 @@ impl Store {
         let (lookup, lookups) = lookups(database.clone(), stop.clone());
         let inner = Inner {
             database: database.clone(),
+            stream_bus: bus.with_log(Arc::new(ReplayLog::new(database.replay.clone()))),
             bus,
             origin: Origin::generate(),
             epoch: epoch.into(),
@@ -234,6 +238,12 @@ impl Store {
     /// Where subscribers attach.
     pub fn bus(&self) -> &Bus {
         &self.inner.bus
+    }
+
+    /// Where the streams of clients attach: the same bus, but what they read from the log does not keep other reads
+    /// waiting.
+    pub fn stream_bus(&self) -> &Bus {
+        &self.inner.stream_bus
     }
 
     /// This process, as its events name it.

@@ -4,7 +4,10 @@ use axum::{body::Body, http::Method};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::visitor::{COMPONENTS, PATIENCE, Site};
+use crate::{
+    database::TestDatabase,
+    visitor::{COMPONENTS, PATIENCE, Site, Visitor},
+};
 
 /// The next news of a stream; nothing where it ended.
 async fn next(stream: &mut axum::body::BodyDataStream, buffer: &mut String) -> Option<Value> {
@@ -79,6 +82,26 @@ async fn a_page_whose_position_is_not_of_this_log_is_told_to_be_loaded_again() {
             assert_eq!(text.contains("event: reset"), reset, "{position}: {text}");
         }
     }
+}
+
+#[tokio::test]
+async fn one_user_cannot_keep_the_pages_of_others_from_being_kept_up_to_date() {
+    let site = Site::on(TestDatabase::sqlite()).await;
+    let (viewer, editor) = (site.viewer().await, site.editor().await);
+    let open = async |visitor: &Visitor<'_>| {
+        let request = visitor.request(Method::GET, "/admin/live").body(Body::empty()).unwrap();
+        site.respond(request).await
+    };
+    let mut streams = Vec::new();
+    for _ in 0..32 {
+        let stream = open(&viewer).await;
+        assert_eq!(stream.status(), 200);
+        streams.push(stream);
+    }
+    assert_eq!(open(&viewer).await.status(), 400);
+    assert_eq!(open(&editor).await.status(), 200);
+    streams.pop();
+    assert_eq!(open(&viewer).await.status(), 200);
 }
 
 #[tokio::test]
