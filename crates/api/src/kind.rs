@@ -112,8 +112,8 @@ kinds! {
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "More requests came with this token, or without a good token from this address, than the service \
          answers: `RateLimit-Policy` says how many in how many seconds, and `RateLimit` how many are left. Or \
-         too many wrong tokens came from this address, and then no token from there is looked at for a while. \
-         Nothing was changed. Try again after the seconds in `Retry-After`.";
+         too many wrong tokens came from this address: then no token from there is looked at for a while, unless \
+         it was accepted in the last hour. Nothing was changed. Try again after the seconds in `Retry-After`.";
     Internal = "internal-error", INTERNAL_SERVER_ERROR, "Something went wrong in the service",
         "The service failed in a way that was not foreseen. The operator finds the cause in the service's log \
          under the `instance` of the problem.";
