@@ -89,13 +89,12 @@ async fn live(
     };
     let kept = kept.filter(|kept| head.0.saturating_sub(kept.seq().0) <= MAX_MISSED);
     let mut begin = vec![Frame::default().retry(RETRY).comment("on")];
-    let since = match kept {
-        Some(kept) => kept.seq(),
-        None => {
-            let newest = store.position(head).await?;
-            begin.push(Frame::default().event(RESET).id(newest.to_string()).data(RESET));
-            head
-        }
+    let since = if let Some(kept) = kept {
+        kept.seq()
+    } else {
+        let newest = store.position(head).await?;
+        begin.push(Frame::default().event(RESET).id(newest.to_string()).data(RESET));
+        head
     };
     let feed = Feed {
         subscription: store.stream_bus().subscribe_after(SUBSCRIBER, since),

@@ -134,7 +134,7 @@ mod tests {
         let mut server = WriteDeadline::new(server, stop.clone());
         let begin = Instant::now();
         let write = tokio::spawn(async move {
-            let written = server.write_all(&[0; 1024 * 1024]).await;
+            let written = server.write_all(&vec![0; 1024 * 1024]).await;
             (written, begin.elapsed())
         });
         (client, write)

@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn no_more_frames_are_kept_than_the_limit() {
-        let (recorder, _bus) = MemoryLog::with_bus(1);
+        let (log, _bus) = MemoryLog::with_bus(1);
         let json = serde_json::json!({"name": "a", "notes": "n".repeat(9_000)});
         let new = NewComponent::from_json(json).unwrap();
         let component = new.create(ComponentId::generate(), OffsetDateTime::UNIX_EPOCH, Actor::cli());
         let component = Arc::new(component.unwrap());
         let frames = EventFrames::new("e1".into());
         for _ in 0..1000 {
-            let recorded = recorder.record(ComponentCreated { component: Arc::clone(&component) });
+            let recorded = log.record(ComponentCreated { component: Arc::clone(&component) });
             let frame = frames.frame(&recorded).unwrap();
             assert_eq!(frames.frame(&recorded).unwrap().as_ptr(), frame.as_ptr());
         }

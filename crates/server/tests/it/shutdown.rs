@@ -104,7 +104,7 @@ async fn an_open_stream_and_idle_connections_do_not_delay_a_stop() {
 /// The password of the first user.
 const PASSWORD: &str = "correct horse battery";
 /// How many components [`full_server`] has.
-const COMPONENTS: usize = 3000;
+const COMPONENTS: u32 = 3000;
 const EXPORT: &str = "/admin/components/export?format=jsonl";
 
 /// A server whose components are more bytes than fit the buffers of a connection, and the session of an admin.
@@ -149,7 +149,7 @@ async fn a_stop_does_not_wait_for_clients_that_stopped_reading() {
     let mut read = 0.0;
     loop {
         let now = server.api.metric(name).await;
-        assert!(now < COMPONENTS as f64, "the stream was sent");
+        assert!(now < f64::from(COMPONENTS), "the stream was sent");
         if now > 0.0 && (now - read).abs() < 0.5 {
             break;
         }
