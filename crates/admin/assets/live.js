@@ -2,19 +2,31 @@
 // to one host.
 
 let source = null;
-let seen = 0;
+/** The position of the last event that was seen: EPOCH-SEQ-XXXXXXXX. */
+let seen = "";
 let created = 0;
 const changed = new Map();
 
 const place = () => document.querySelector("[data-since]");
 
+/** Whether a position is later in the log than another, or of another log. */
+function isNewer(position, other) {
+  const [epoch, seq] = position.split("-");
+  const [otherEpoch, otherSeq] = other.split("-");
+  return epoch !== otherEpoch || Number(seq) > Number(otherSeq);
+}
+
 function connect() {
   if (source || document.hidden || !place()) return;
   source = new EventSource(`/admin/live?since=${seen}`);
   source.onmessage = (message) => {
-    seen = Number(message.lastEventId) || seen;
+    seen = message.lastEventId || seen;
     hear(JSON.parse(message.data));
   };
+  source.addEventListener("reset", (message) => {
+    seen = message.lastEventId;
+    announce("Much has changed since this page was loaded.", "Load it again");
+  });
   source.onerror = () => {
     // Ended by the service: the browser would ask for the place where it began.
     disconnect();
@@ -28,7 +40,7 @@ function disconnect() {
 }
 
 function begin() {
-  seen = Number(place()?.dataset.since ?? 0);
+  seen = place()?.dataset.since ?? "";
   created = 0;
   changed.clear();
   disconnect();
@@ -85,8 +97,8 @@ function mark(row, news) {
 
 begin();
 document.addEventListener("swapped", () => {
-  const now = Number(place()?.dataset.since ?? 0);
-  if (now > seen) begin();
+  const now = place()?.dataset.since ?? "";
+  if (now && isNewer(now, seen)) begin();
   else connect();
 });
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));

@@ -65,7 +65,7 @@ impl Admin {
         Self { store, live: Live::default(), throttle: Throttle::default(), imports: Imports::default() }
     }
 
-    /// Ends what keeps open pages up to date, so that nothing holds up the end of the service.
+    /// Ends the streams of open pages and breaks off exports, so that none delays the stop of the service.
     pub fn stop_streams(&self) {
         self.live.stop();
     }

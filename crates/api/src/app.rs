@@ -44,7 +44,7 @@ const MIN_COMPRESSED_BYTES: u64 = 1400;
 pub struct Options {
     /// Who may read `/metrics/` on the main listener.
     pub metrics_access: MetricsAccess,
-    /// How many event streams may be open at once.
+    /// How many event streams may be open at once. One token may have a quarter of them.
     pub max_event_streams: usize,
     /// Whose word is taken on who sent a request.
     pub trusted_proxies: TrustedProxies,
@@ -100,7 +100,7 @@ impl App {
         let Options { metrics_access, max_event_streams, trusted_proxies, rate_limit, body_timeout } =
             options;
         store.ping().await?;
-        let streams = Streams::new(max_event_streams);
+        let streams = Streams::new(max_event_streams, store.epoch());
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
         let open = streams.clone();
         let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;

@@ -22,6 +22,10 @@ use utoipa::{
 
 use crate::{kind::Kind, openapi, problem::Problem};
 
+/// What proxies append to the tag of an answer that they compress: Apache's `mod_deflate` and `mod_brotli`. nginx makes
+/// the tag weak instead.
+const COMPRESSION_SUFFIXES: [&str; 2] = ["-gzip", "-br"];
+
 /// What `If-Match` matches: `*`, or entity tags with commas between them.
 const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
 
@@ -40,10 +44,10 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match Condition::read(&parts.headers, &IF_MATCH) {
             Some(Ok(Condition::Any)) => Ok(Self(Expected::Any)),
-            // A weak tag never matches here, and neither does one that is not a version.
+            // RFC 9110 §13.1.1 wants a strong comparison, because a weak tag may name several states. These name one
+            // version, whatever a proxy did to the bytes. A tag that is not a version matches nothing.
             Some(Ok(Condition::Tags(tags))) => {
-                let strong = tags.iter().filter(|tag| !tag.weak);
-                Ok(Self(Expected::OneOf(strong.filter_map(Tag::version).collect())))
+                Ok(Self(Expected::OneOf(tags.iter().filter_map(Tag::version).collect())))
             }
             Some(Err(Malformed)) => Err(Problem::header(
                 "If-Match",
@@ -67,7 +71,6 @@ impl IfNoneMatch {
         match &self.0 {
             None => false,
             Some(Condition::Any) => true,
-            // Compared weakly, as RFC 9110 §13.1.2 says.
             Some(Condition::Tags(tags)) => tags.iter().any(|tag| tag.version() == Some(version)),
         }
     }
@@ -84,7 +87,8 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let about = "The `ETag` of the component that the change is made from; several with commas between \
-                     them; or `*` for whatever is there now. A weak tag never matches.";
+                     them; or `*` for whatever is there now. The weak form and the suffix `-gzip` that proxies \
+                     give a tag when they compress the answer are accepted.";
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN));
         vec![openapi::header("If-Match", Required::True, about, schema)]
     }
@@ -107,18 +111,18 @@ enum Condition {
 /// A header that is there and is not a condition.
 struct Malformed;
 
+/// The text between the quotes of an entity tag, weak or strong.
 #[derive(Debug, PartialEq)]
-struct Tag {
-    weak: bool,
-    opaque: String,
-}
+struct Tag(String);
 
 impl Tag {
-    /// The version that it names, if it is one as [`of`] writes it: tags are compared letter by letter, so
-    /// `"03"` is not `"3"`.
+    /// The version that it names, if it is one as [`of`] writes it, but for what a proxy appended: tags are compared
+    /// letter by letter, so `"03"` is not `"3"`.
     fn version(&self) -> Option<u64> {
-        let version: u64 = self.opaque.parse().ok()?;
-        (version.to_string() == self.opaque).then_some(version)
+        let Self(tag) = self;
+        let digits = COMPRESSION_SUFFIXES.iter().find_map(|suffix| tag.strip_suffix(suffix)).unwrap_or(tag);
+        let version: u64 = digits.parse().ok()?;
+        (version.to_string() == digits).then_some(version)
     }
 }
 
@@ -139,15 +143,12 @@ impl Condition {
         }
         let mut tags = Vec::new();
         loop {
-            let (weak, tag) = match rest.strip_prefix("W/") {
-                Some(tag) => (true, tag),
-                None => (false, rest),
-            };
+            let tag = rest.strip_prefix("W/").unwrap_or(rest);
             let (opaque, after) = tag.strip_prefix('"')?.split_once('"')?;
             if !opaque.bytes().all(|byte| matches!(byte, b'!'..=b'~')) {
                 return None;
             }
-            tags.push(Tag { weak, opaque: opaque.to_owned() });
+            tags.push(Tag(opaque.to_owned()));
             let after = after.trim_start_matches([' ', '\t']);
             if after.is_empty() {
                 return Some(Self::Tags(tags));
@@ -164,15 +165,13 @@ mod tests {
     #[test]
     fn conditions_are_read_as_rfc_9110_writes_them() {
         let versions = |text| match Condition::parse(text) {
-            Some(Condition::Tags(tags)) => {
-                tags.iter().map(|tag| (tag.weak, tag.version())).collect::<Vec<_>>()
-            }
+            Some(Condition::Tags(tags)) => tags.iter().map(Tag::version).collect::<Vec<_>>(),
             other => panic!("{text:?} was read as {other:?}"),
         };
         assert_eq!(Condition::parse(" * "), Some(Condition::Any));
-        assert_eq!(versions("\"3\""), [(false, Some(3))]);
-        assert_eq!(versions("\"3\" ,\"4\", W/\"5\""), [(false, Some(3)), (false, Some(4)), (true, Some(5))]);
-        assert_eq!(versions("\"03\", \"a,b\", \"\""), [(false, None), (false, None), (false, None)]);
+        assert_eq!(versions("\"3\""), [Some(3)]);
+        assert_eq!(versions("\"3\" ,\"4-gzip\", W/\"5\",W/\"6-br\""), [Some(3), Some(4), Some(5), Some(6)]);
+        assert_eq!(versions("\"03\", \"a,b\", \"\", \"-gzip\", \"3-x\""), [None; 5]);
         for bad in ["", "3", "\"3", "3\"", "\"3\" \"4\"", "\"3\",", ",", "*, \"3\"", "w/\"3\"", "\"a b\""] {
             assert_eq!(Condition::parse(bad), None, "{bad:?} was taken for a condition");
         }

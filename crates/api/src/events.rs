@@ -4,26 +4,31 @@
 //! the log to the bus without a seam. A client that reads slowly is waited for; it holds up nobody else, and
 //! what it has not read yet is in the log, not in memory.
 
+mod frame;
 mod position;
 mod schema;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::State,
-    response::{IntoResponse, Response, Sse, sse::Event as Frame},
+    http::{
+        HeaderName, HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use inventory_core::{Clock, CloudEvent, EVENT_TYPES, Event, Recorded, Scope, Seq, Subscription, Token};
-use inventory_store::Store;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+use inventory_core::{
+    Clock, EVENT_TYPES, Event, LogPosition, Recorded, Scope, Seq, Subscription, Token, TokenId,
 };
-use tokio_util::sync::CancellationToken;
+use inventory_store::{ReadError, Store};
+use tokio::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::position::{LastEventId, Position};
+use self::{frame::EventFrames, position::LastEventId};
 use crate::{
     app::App,
     auth::{Caller, Read},
@@ -31,7 +36,12 @@ use crate::{
     openapi::problems,
     parameters::Parameters,
     problem::Problem,
+    stream_limiter::{OpenStream, StreamLimiter, StreamsFull},
 };
+
+/// Tells nginx to pass an event stream on as it comes, instead of collecting it in a buffer.
+pub const NO_PROXY_BUFFERING: [(HeaderName, HeaderValue); 1] =
+    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
 
 /// How long a client waits until it connects again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -41,31 +51,50 @@ const PING_PERIOD: Duration = Duration::from_secs(15);
 const RESET: &str = "reset";
 /// What it says.
 const RESET_REASON: &str = "the position is not one of this log";
+/// How many tokens it takes to use up all streams: one may have this part of them.
+const TOKENS_TO_FILL: usize = 4;
 /// The name that the bus knows all streams by.
 const SUBSCRIBER: &str = "sse";
 
-/// The streams of this process: how many there may be, and when they end. Clones are the same.
+/// The streams of this process. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Streams {
-    most: usize,
-    free: Arc<Semaphore>,
-    stop: CancellationToken,
+    limiter: StreamLimiter<TokenId>,
+    frames: Arc<EventFrames>,
 }
 
 impl Streams {
-    /// Room for so many.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, free: Arc::new(Semaphore::new(most)), stop: CancellationToken::new() }
+    /// At most so many streams of the log of an epoch.
+    pub(crate) fn new(max: usize, epoch: &Arc<str>) -> Self {
+        let share = (max / TOKENS_TO_FILL).max(1);
+        Self {
+            limiter: StreamLimiter::new(max, share),
+            frames: Arc::new(EventFrames::new(Arc::clone(epoch))),
+        }
     }
 
     /// How many are open.
     pub(crate) fn count(&self) -> usize {
-        self.most.saturating_sub(self.free.available_permits())
+        self.limiter.count()
     }
 
     /// Ends all of them, and each that is yet to begin.
     pub(crate) fn stop(&self) {
-        self.stop.cancel();
+        self.limiter.stop();
+    }
+
+    fn open(&self, token: TokenId) -> Result<OpenStream<TokenId>, Problem> {
+        self.limiter.open(token).map_err(|full| {
+            let detail = match full {
+                StreamsFull::Share(share) => {
+                    format!("{share} event streams are open with this token, which is its share of all")
+                }
+                StreamsFull::Total(total) => {
+                    format!("{total} event streams are open, which is as many as the service allows")
+                }
+            };
+            Problem::new(Kind::TooManyStreams, detail)
+        })
     }
 }
 
@@ -82,8 +111,9 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Insuffic
 /// Server-Sent Events. Each is named after its type (`component.created`, …), its `data` is a CloudEvent 1.0
 /// in JSON on one line, and its `id` is the position to go on after: a client that sends it back in
 /// `Last-Event-ID` misses nothing and sees nothing twice. The first frame carries the position alone. Where
-/// a position is not one of this log (the database was made anew, or restored from a backup), an event named
-/// `reset` says so, and the stream goes on from the newest event: read everything again.
+/// a position is not one of this log (the database is another one, or was restored from a backup that is older than
+/// the position), an event named `reset` says so, and the stream goes on from the newest event: read everything
+/// again.
 ///
 /// Events of users and tokens are told to tokens with the scope `admin` only. The stream ends when the token
 /// does, and when the user is changed whose token it is.
@@ -106,60 +136,53 @@ async fn events(
     let types = Types::read(parameters.take(position::TYPES).as_deref(), caller.may(Scope::Admin))?;
     let follow = position::follow(parameters.take(position::FOLLOW).as_deref())?;
     parameters.finish(&position::PARAMETERS)?;
-    let permit = Arc::clone(&streams.free).try_acquire_owned().map_err(|_full| {
-        Problem::new(Kind::TooManyStreams, "as many event streams are open as the service allows")
-    })?;
+    let open = streams.open(caller.token().id)?;
     // A browser that connects again repeats the query and adds the header, so the header is the newer.
-    let start = Start::find(&store, last.or(after), follow).await?;
-    let end = (!follow).then_some(start.head);
+    let Start { position, reset } = Start::find(&store, last.or(after)).await?;
+    // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest event.
+    let end = if follow { None } else { Some(store.snapshot().await?.head.max(store.bus().head())) };
+    let first = first_frames(&position, reset);
     let feed = Feed {
-        subscription: store.bus().subscribe_after(SUBSCRIBER, start.after),
-        epoch: store.epoch().into(),
+        subscription: store.stream_bus().subscribe_after(SUBSCRIBER, position.seq()),
+        frames: Arc::clone(&streams.frames),
         types,
-        told: start.after,
+        sent: position.seq(),
+        position,
         end,
         caller: Arc::clone(caller.token()),
         clock: store.clock().clone(),
-        _permit: permit,
+        _open: open,
     };
-    let first = first_frames(&start, &feed.epoch);
-    let frames = stream::iter(first).chain(feed.frames()).take_until(streams.stop.cancelled_owned());
-    Ok(Sse::new(frames.map(Ok::<_, Infallible>)).into_response())
+    let frames = stream::iter(first).chain(feed.frames()).take_until(streams.limiter.stopped());
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    let body = Body::from_stream(frames.map(Ok::<_, Infallible>));
+    Ok((NO_PROXY_BUFFERING, headers, body).into_response())
 }
 
 /// Where a stream begins.
 struct Start {
-    /// The place after which it goes on.
-    after: Seq,
-    /// The last event when it began.
-    head: Seq,
-    /// Whether the client asked for a place that is not in this log.
+    position: LogPosition,
+    /// Whether the client asked for a position that is not in this log.
     reset: bool,
 }
 
 impl Start {
-    async fn find(store: &Store, asked: Option<Position>, follow: bool) -> Result<Self, Problem> {
-        let mut head = store.bus().head();
-        // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest
-        // event, and another replica may have told the client of it.
-        if !follow || asked.as_ref().is_some_and(|asked| asked.seq > head) {
-            head = store.snapshot().await?.head.max(head);
+    async fn find(store: &Store, asked: Option<LogPosition>) -> Result<Self, ReadError> {
+        let reset = asked.is_some();
+        if let Some(asked) = asked
+            && let Some(position) = store.known_position(&asked).await?
+        {
+            return Ok(Self { position, reset: false });
         }
-        let Some(Position { epoch, seq: after }) = asked else {
-            return Ok(Self { after: head, head, reset: false });
-        };
-        let known = after <= head && epoch.is_none_or(|epoch| epoch == store.epoch());
-        Ok(Self { after: if known { after } else { head }, head, reset: !known })
+        Ok(Self { position: store.position(store.bus().head()).await?, reset })
     }
 }
 
-fn first_frames(start: &Start, epoch: &str) -> Vec<Frame> {
-    let id = position::id(epoch, start.after);
-    // Without data a frame is not an event to the client, but its id and its retry time count.
-    let mut frames = vec![Frame::default().retry(RETRY).id(&id)];
-    if start.reset {
+fn first_frames(position: &LogPosition, reset: bool) -> Vec<Bytes> {
+    let mut frames = vec![frame::first(position, RETRY)];
+    if reset {
         let data = format!("{{\"reason\":\"{RESET_REASON}\"}}");
-        frames.push(Frame::default().event(RESET).id(&id).data(data));
+        frames.push(frame::event(RESET, position, &data));
     }
     frames
 }
@@ -209,20 +232,21 @@ fn is_open(name: &str) -> bool {
 /// One client's place in the log.
 struct Feed {
     subscription: Subscription,
-    epoch: Arc<str>,
+    frames: Arc<EventFrames>,
     types: Types,
-    /// The last position that the client was told.
-    told: Seq,
+    /// The position after the last event that was looked at.
+    position: LogPosition,
+    /// The event of the last position that was sent.
+    sent: Seq,
     /// The last event to send: where the client does not wait for new ones, or its token was revoked.
     end: Option<Seq>,
     caller: Arc<Token>,
     clock: Clock,
-    /// Makes room for another stream when this one ends.
-    _permit: OwnedSemaphorePermit,
+    _open: OpenStream<TokenId>,
 }
 
 impl Feed {
-    fn frames(self) -> impl Stream<Item = Frame> {
+    fn frames(self) -> impl Stream<Item = Bytes> {
         stream::unfold(self, |mut feed| async move {
             let frame = feed.next().await?;
             Some((frame, feed))
@@ -230,7 +254,7 @@ impl Feed {
     }
 
     /// The next frame; `None` at the end.
-    async fn next(&mut self) -> Option<Frame> {
+    async fn next(&mut self) -> Option<Bytes> {
         let ping_at = Instant::now() + PING_PERIOD;
         loop {
             let ended = self.end.is_some_and(|end| self.subscription.position() > end);
@@ -243,6 +267,7 @@ impl Feed {
                     if self.is_ended_by(&event) {
                         self.end = Some(event.seq);
                     }
+                    self.position = self.frames.position(&event);
                     if self.types.admit(&event.data) {
                         return self.frame(&event);
                     }
@@ -258,30 +283,20 @@ impl Feed {
         }
     }
 
-    fn frame(&mut self, event: &Recorded) -> Option<Frame> {
-        let data = CloudEvent::new(event, &self.epoch).and_then(|event| serde_json::to_string(&event));
-        match data {
-            Ok(data) => {
-                self.told = event.seq;
-                let id = position::id(&self.epoch, event.seq);
-                Some(Frame::default().event(event.data.type_name()).id(id).data(data))
-            }
-            Err(error) => {
-                tracing::error!(seq = %event.seq, %error, "an event stream ended");
-                None
-            }
-        }
+    fn frame(&mut self, event: &Recorded) -> Option<Bytes> {
+        self.sent = event.seq;
+        let frame = self.frames.frame(event);
+        frame.inspect_err(|error| tracing::error!(seq = %event.seq, %error, "an event stream ended")).ok()
     }
 
     /// A sign of life, with the position where it moved past events that were not asked for: a client that
     /// connects again need not pass them once more.
-    fn ping(&mut self) -> Frame {
-        let at = self.subscription.position().previous();
-        if at == self.told {
-            return Frame::default().comment("ping");
+    fn ping(&mut self) -> Bytes {
+        if self.position.seq() == self.sent {
+            return frame::PING;
         }
-        self.told = at;
-        Frame::default().id(position::id(&self.epoch, at))
+        self.sent = self.position.seq();
+        frame::position(&self.position)
     }
 
     /// Whether the caller may no longer see what this stream tells, or has to be looked at anew: then the client

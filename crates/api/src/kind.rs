@@ -112,8 +112,8 @@ kinds! {
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "More requests came with this token, or without a good token from this address, than the service \
          answers: `RateLimit-Policy` says how many in how many seconds, and `RateLimit` how many are left. Or \
-         too many wrong tokens came from this address, and then no token from there is looked at for a while. \
-         Nothing was changed. Try again after the seconds in `Retry-After`.";
+         too many wrong tokens came from this address: then no token from there is looked at for a while, unless \
+         it was accepted in the last hour. Nothing was changed. Try again after the seconds in `Retry-After`.";
     Internal = "internal-error", INTERNAL_SERVER_ERROR, "Something went wrong in the service",
         "The service failed in a way that was not foreseen. The operator finds the cause in the service's log \
          under the `instance` of the problem.";
@@ -130,8 +130,9 @@ kinds! {
         "The request was not answered within 30 seconds. A write may still be carried out. Try again after \
          the seconds in `Retry-After`, with the same `Idempotency-Key` if it had one.";
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams are open",
-        "The service has as many event streams open as it allows. Try again after the seconds in \
-         `Retry-After`, or ask an operator for a higher limit.";
+        "As many event streams are open as the service allows, or as one token may have, which is a quarter of \
+         them. Close one, try again after the seconds in `Retry-After`, or ask an operator for a higher limit \
+         (`INVENTORY_MAX_EVENT_STREAMS`).";
     NotAlive = "not-alive", SERVICE_UNAVAILABLE, "A core task has ended",
         "A task without which the service does not work has ended. The process stops by itself; restart it if it \
          does not.";

@@ -34,12 +34,15 @@ mod rate_limit;
 mod request_context;
 mod scrape;
 mod security_headers;
+mod stream_limiter;
 mod traceparent;
 
 pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
 pub use client::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
 pub use edge::DEFAULT_BODY_TIMEOUT;
+pub use events::NO_PROXY_BUFFERING;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};
 pub use openapi::openapi;
 pub use request_context::RequestContext;
+pub use stream_limiter::{OpenStream, StreamLimiter, StreamsFull};

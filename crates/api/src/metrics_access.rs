@@ -81,9 +81,10 @@ impl MetricsAccess {
                 ),
             });
         };
-        limits.admit_guess(client.address)?;
+        limits.admit_token(client.address, &secret)?;
         // The operator's own token first: it opens the metrics also while the database is away.
         if expected.is_some_and(|expected| expected.is_of(&secret)) {
+            limits.accept(client.address, &secret);
             return Ok(());
         }
         match limits.authenticate(client.address, &secret).await? {

@@ -9,7 +9,7 @@ use std::{
     net::IpAddr,
     num::NonZeroU32,
     sync::{PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -20,6 +20,7 @@ use axum::{
 };
 use inventory_core::TokenId;
 use inventory_store::{Authenticated, ReadError, Store};
+use tokio::time::Instant;
 
 use crate::{
     auth::{Identity, bearer},
@@ -39,6 +40,10 @@ const GUESS_PERIOD: Duration = Duration::from_secs(1);
 /// How long a wrong token that comes again from the same address is the same mistake and no further guess: a
 /// program whose token was revoked shuts nobody out beside it.
 const MISTAKE_PERIOD: Duration = Duration::from_mins(10);
+/// How long a token that was accepted is not refused because of the wrong ones that come from the same address.
+const ACCEPTED_PERIOD: Duration = Duration::from_hours(1);
+/// How old the note of an accepted token becomes before it is renewed.
+const ACCEPTED_RENEWAL: Duration = Duration::from_mins(5);
 /// After how many wrong tokens those that are no longer remembered are thrown away.
 const SWEEP_GUESSES: usize = 1024;
 
@@ -96,38 +101,46 @@ impl Limits {
     /// Hands a request on, unless it is one of too many. Finds out whose token it carries, for the handler too.
     pub(crate) async fn pass(&self, mut request: Request, next: Next) -> Response {
         let address = Client::of(request.extensions()).address;
-        let mut who = Who::Network(network(address));
+        let network = network(address);
+        let mut who = Who::Network(network);
+        let mut identified = false;
         if let Some(secret) = bearer(request.headers()) {
-            if let Err(problem) = self.admit_guess(address) {
+            if let Err(problem) = self.admit_token(address, secret) {
                 return problem.into_response();
             }
-            // One that was wrong a while ago is looked up by the handler only, behind the limit of its address.
-            // Where the database fails, so it does for the handler that needs to know, which says so.
-            if !self.guesses.knows(network(address), secret)
-                && let Ok(token) = self.authenticate(address, secret).await
-            {
-                if let Some(found) = &token {
-                    who = Who::Token(found.token.id);
+            // One that was wrong a while ago is looked up behind the limit of its address.
+            if !self.guesses.knows(network, secret) {
+                identified = true;
+                if let Some(token) = self.identify(address, &mut request).await {
+                    who = Who::Token(token);
                 }
-                request.extensions_mut().insert(Identity(token));
             }
         }
-        let Some(requests) = &self.requests else { return next.run(request).await };
-        let standing = requests.check(who);
-        let mut response = match standing.wait {
-            None => next.run(request).await,
-            Some(wait) => {
-                self.metrics.refused(standing.limit);
-                requests.refusal(standing.limit, wait).into_response()
+        let standing = self.requests.as_ref().map(|requests| requests.check(who));
+        let mut response = if let (Some(requests), Some(Standing { limit, wait: Some(wait), .. })) =
+            (&self.requests, &standing)
+        {
+            self.metrics.refused(*limit);
+            requests.refusal(*limit, *wait).into_response()
+        } else {
+            if !identified {
+                self.identify(address, &mut request).await;
             }
+            next.run(request).await
         };
-        standing.tell(response.headers_mut());
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
+        }
         response
     }
 
-    /// Refuses an address that sends wrong tokens too fast, before another one is looked at.
-    pub(crate) fn admit_guess(&self, address: IpAddr) -> Result<(), Problem> {
+    /// Refuses a token from an address that sends wrong ones too fast, before it is looked at. Only one that was
+    /// accepted of late passes: whether another is right, nobody learns faster than the limit allows.
+    pub(crate) fn admit_token(&self, address: IpAddr, secret: &str) -> Result<(), Problem> {
         let Some(wait) = self.guesses.wait(network(address)) else { return Ok(()) };
+        if self.guesses.has_accepted(secret) {
+            return Ok(());
+        }
         self.metrics.refused(Limit::Guesses);
         let detail = format!("too many wrong tokens came from {address}");
         Err(Problem::new(Kind::TooManyRequests, detail).with_retry_after(seconds(wait)))
@@ -140,15 +153,25 @@ impl Limits {
         secret: &str,
     ) -> Result<Option<Authenticated>, ReadError> {
         let found = self.store.authenticate(secret).await?;
-        if found.is_none() {
-            self.guessed(address, secret);
+        match found {
+            Some(_) => self.accept(address, secret),
+            None => self.guesses.count(network(address), secret),
         }
         Ok(found)
     }
 
-    /// A wrong token came from an address.
-    fn guessed(&self, address: IpAddr, secret: &str) {
-        self.guesses.count(network(address), secret);
+    /// Notes that a token from an address is a right one.
+    pub(crate) fn accept(&self, address: IpAddr, secret: &str) {
+        self.guesses.accept(network(address), secret);
+    }
+
+    /// Looks up the token of a request and notes for the handler what it is. Where the database fails, so it does for
+    /// the handler that needs to know, which says so.
+    async fn identify(&self, address: IpAddr, request: &mut Request) -> Option<TokenId> {
+        let found = self.authenticate(address, bearer(request.headers())?).await.ok()?;
+        let token = found.as_ref().map(|found| found.token.id);
+        request.extensions_mut().insert(Identity(found));
+        token
     }
 }
 
@@ -254,6 +277,8 @@ struct Guesses {
     shut: RwLock<HashMap<IpAddr, Instant>>,
     /// The hashes of the wrong tokens with their addresses, and until when each is remembered.
     known: RwLock<HashMap<u64, Instant>>,
+    /// The hashes of the tokens that were accepted, and when.
+    accepted: RwLock<HashMap<u64, Instant>>,
     hasher: RandomState,
 }
 
@@ -263,6 +288,7 @@ impl Guesses {
             by_network: Limiter::new(MAX_GUESSES, GUESS_PERIOD),
             shut: RwLock::default(),
             known: RwLock::default(),
+            accepted: RwLock::default(),
             hasher: RandomState::new(),
         }
     }
@@ -283,7 +309,34 @@ impl Guesses {
                 .is_some_and(|until| *until > Instant::now())
     }
 
+    /// Whether this token was accepted of late.
+    fn has_accepted(&self, secret: &str) -> bool {
+        let accepted = self.accepted.read().unwrap_or_else(PoisonError::into_inner);
+        accepted.get(&self.hasher.hash_one(secret)).is_some_and(|at| at.elapsed() < ACCEPTED_PERIOD)
+    }
+
+    fn accept(&self, network: IpAddr, secret: &str) {
+        let hash = self.hasher.hash_one(secret);
+        let is_noted = |accepted: &HashMap<u64, Instant>| {
+            accepted.get(&hash).is_some_and(|at| at.elapsed() < ACCEPTED_RENEWAL)
+        };
+        if !is_noted(&self.accepted.read().unwrap_or_else(PoisonError::into_inner)) {
+            let mut accepted = self.accepted.write().unwrap_or_else(PoisonError::into_inner);
+            accepted.retain(|_, at| at.elapsed() < ACCEPTED_PERIOD);
+            accepted.insert(hash, Instant::now());
+        }
+        if self.knows(network, secret) {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.remove(&self.hasher.hash_one((network, secret)));
+        }
+    }
+
     fn count(&self, network: IpAddr, secret: &str) {
+        if self.has_accepted(secret) {
+            // It was revoked, or has expired.
+            let mut accepted = self.accepted.write().unwrap_or_else(PoisonError::into_inner);
+            accepted.remove(&self.hasher.hash_one(secret));
+        }
         if self.knows(network, secret) {
             return;
         }
@@ -329,5 +382,20 @@ mod tests {
             guesses.count(address(1), "revoked");
         }
         assert_eq!(guesses.wait(address(1)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_accepted_token_is_remembered_for_an_hour_after_it_was_last_used() {
+        let guesses = Guesses::new();
+        guesses.accept(address(1), "good");
+        assert!(!guesses.has_accepted("other"));
+        tokio::time::advance(ACCEPTED_RENEWAL).await;
+        guesses.accept(address(1), "good");
+        tokio::time::advance(ACCEPTED_PERIOD / 2).await;
+        assert!(guesses.has_accepted("good"));
+        tokio::time::advance(ACCEPTED_PERIOD / 2).await;
+        assert!(!guesses.has_accepted("good"));
+        guesses.accept(address(1), "another");
+        assert_eq!(guesses.accepted.read().unwrap().len(), 1, "who was not seen for long is forgotten");
     }
 }

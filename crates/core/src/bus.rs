@@ -31,11 +31,11 @@ pub fn bus(log: Arc<dyn EventLog>, head: Seq, capacity: usize) -> (Publisher, Bu
     sender.set_await_active(false);
     let (head, watch) = watch::channel(head);
     let bus = Bus {
+        log,
         shared: Arc::new(Shared {
             // Kept for life: without a receiver the channel would close for ever.
             receiver: receiver.deactivate(),
             head: watch,
-            log,
             published: AtomicU64::new(0),
             subscribers: Mutex::default(),
             tasks: Tasks::default(),
@@ -80,23 +80,24 @@ impl Publisher {
 }
 
 /// Where subscribers attach. Clones are the same bus.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Bus {
     shared: Arc<Shared>,
+    /// Where subscriptions read what the channel no longer has.
+    log: Arc<dyn EventLog>,
 }
 
 struct Shared {
     receiver: InactiveReceiver<Recorded>,
     head: watch::Receiver<Seq>,
-    log: Arc<dyn EventLog>,
     published: AtomicU64,
     subscribers: Mutex<Vec<Arc<SubscriberStats>>>,
     tasks: Tasks,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for Bus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bus").field("head", &*self.head.borrow()).finish_non_exhaustive()
+        f.debug_struct("Bus").field("head", &self.head()).finish_non_exhaustive()
     }
 }
 
@@ -116,6 +117,12 @@ pub struct BusStats {
 }
 
 impl Bus {
+    /// The same bus for subscriptions that read the log in another way, such as over other connections.
+    #[must_use]
+    pub fn with_log(&self, log: Arc<dyn EventLog>) -> Self {
+        Self { shared: Arc::clone(&self.shared), log }
+    }
+
     /// Events from now on.
     pub fn subscribe(&self, name: &'static str) -> Subscription {
         self.subscription(None, self.named(name))
@@ -164,7 +171,7 @@ impl Bus {
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {
-        &*self.shared.log
+        &*self.log
     }
 
     pub(crate) fn tasks(&self) -> &Tasks {

@@ -47,6 +47,7 @@ mod memory_log;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod patch;
+mod position;
 mod subscriber;
 mod subscription;
 mod token;
@@ -67,6 +68,7 @@ pub use event::{
 pub use log::{EventLog, LogError};
 pub use memory_log::{MemoryLog, Recorder};
 pub use patch::{ComponentPatch, FieldError, Invalid, NewComponent};
+pub use position::{LogPosition, ParsePositionError};
 pub use subscriber::{Outcome, Policy, Subscriber, SubscriberStats};
 pub use subscription::Subscription;
 pub use token::{Scope, Scopes, Token, TokenId};

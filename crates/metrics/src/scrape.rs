@@ -10,8 +10,7 @@ use tokio::{
 /// How long a scrape may wait for the database and for the events that belong to it.
 pub const MAX_BARRIER: Duration = Duration::from_millis(250);
 
-/// How long it may wait however little time it has: else a scrape that queued behind another would never
-/// ask the database.
+/// How long it may wait at least, however little time it says it has, or has left after it queued behind another.
 pub(crate) const MIN_BARRIER: Duration = Duration::from_millis(10);
 
 /// The share of the scraper's own timeout that a scrape may wait. The rest is for the answer to travel.

@@ -1,6 +1,6 @@
 //! The task that owns the counters and answers the scrapes.
 
-use std::{error::Error, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{cmp::Reverse, error::Error, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use inventory_core::{Bus, Origin, Seq};
@@ -71,7 +71,7 @@ pub fn metrics<S: Source>(
         observed: ScrapeInstruments::register(&*recorder),
         figures: Figures::register(recorder, build),
         bus: bus.clone(),
-        source,
+        source: Arc::new(source),
         settled_at: None,
         refresh_at: None,
     };
@@ -114,6 +114,42 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
+/// Scrapes that share one read of the database. Each waits for it until its own deadline, and at least
+/// [`MIN_BARRIER`].
+struct Flight<T> {
+    started: Instant,
+    /// The one with the earliest deadline last.
+    scrapes: Vec<Scrape<T>>,
+}
+
+impl<T> Flight<T> {
+    fn new(mut scrapes: Vec<Scrape<T>>) -> Self {
+        let started = Instant::now();
+        for scrape in &mut scrapes {
+            scrape.deadline = scrape.deadline.max(started + MIN_BARRIER);
+        }
+        scrapes.sort_by_key(|scrape| Reverse(scrape.deadline));
+        Self { started, scrapes }
+    }
+
+    /// When the next scrape has to be answered. Without scrapes, when the flight is given up.
+    fn next_deadline(&self) -> Instant {
+        self.scrapes.last().map_or(self.started + MAX_BARRIER, |scrape| scrape.deadline)
+    }
+
+    /// Whether no scrape may wait longer than the next deadline.
+    fn is_last(&self) -> bool {
+        self.scrapes.first().is_none_or(|scrape| scrape.deadline <= self.next_deadline())
+    }
+
+    /// The scrapes that have to be answered at the next deadline.
+    fn take_due(&mut self) -> Vec<Scrape<T>> {
+        let deadline = self.next_deadline();
+        let waiting = self.scrapes.partition_point(|scrape| scrape.deadline > deadline);
+        self.scrapes.split_off(waiting)
+    }
+}
+
 /// Owns the counters and everything else that a scrape must see standing still.
 struct Owner<S: Source> {
     follower: Follower,
@@ -121,7 +157,7 @@ struct Owner<S: Source> {
     observed: ScrapeInstruments,
     figures: Figures,
     bus: Bus,
-    source: S,
+    source: Arc<S>,
     /// When the gauges were last set.
     settled_at: Option<Instant>,
     /// When they are to be set again although no scrape asks.
@@ -142,10 +178,11 @@ impl<S: Source> Owner<S> {
     /// Sets the gauge after creates and deletes. A scrape that arrives meanwhile goes first, since it must
     /// not wait for a moment that began before it.
     async fn refresh(&mut self, scrapes: &mut mpsc::Receiver<Scrape<S::Text>>) {
+        let mut nobody = Flight::new(Vec::new());
         let scrape = tokio::select! {
             biased;
             Some(scrape) = scrapes.recv() => scrape,
-            () = self.settle(Instant::now() + MAX_BARRIER) => return,
+            () = self.settle(&mut nobody) => return,
         };
         self.fly(scrape, scrapes).await;
     }
@@ -153,48 +190,66 @@ impl<S: Source> Owner<S> {
     /// Answers a scrape and those that wait with it. One that comes later has to wait for the next flight:
     /// it may have seen a write that this flight's moment does not hold.
     async fn fly(&mut self, first: Scrape<S::Text>, scrapes: &mut mpsc::Receiver<Scrape<S::Text>>) {
-        let started = Instant::now();
-        let mut flight = vec![first];
+        let mut waiting = vec![first];
         while let Ok(scrape) = scrapes.try_recv() {
-            flight.push(scrape);
+            waiting.push(scrape);
         }
-        let deadline = flight.iter().map(|scrape| scrape.deadline).min().unwrap_or(started);
-        self.settle(deadline.max(started + MIN_BARRIER)).await;
+        let mut flight = Flight::new(waiting);
+        self.settle(&mut flight).await;
+        self.answer(flight.started, flight.scrapes);
+    }
+
+    /// Brings the counters and the gauges to one moment, and answers the scrapes that cannot wait for it.
+    ///
+    /// No event is applied while the database is read. Then exactly those are applied that the answer
+    /// contains, and the gauge is set to it. A scrape for which either takes too long gets a gauge of NaN: neither
+    /// a number from before nor one that the counters disagree with is the number of components now.
+    async fn settle(&mut self, flight: &mut Flight<S::Text>) {
+        let source = Arc::clone(&self.source);
+        // A defect of the source must not end the task that owns the counters.
+        let mut snapshot = pin!(AssertUnwindSafe(source.snapshot()).catch_unwind());
+        let snapshot = loop {
+            match timeout_at(flight.next_deadline(), &mut snapshot).await {
+                Ok(Ok(Ok(snapshot))) => break snapshot,
+                Ok(Ok(Err(error))) => return self.unknown(&*error),
+                Ok(Err(_panic)) => return self.unknown(&*SourceError::from("a panic in the source")),
+                Err(elapsed) if flight.is_last() => return self.unknown(&elapsed),
+                Err(_elapsed) => {
+                    self.database.set_unknown();
+                    self.answer(flight.started, flight.take_due());
+                }
+            }
+        };
+        let place = snapshot.own.min(snapshot.head);
+        loop {
+            let reached = timeout_at(flight.next_deadline(), self.follower.reach(place)).await;
+            match reached {
+                Ok(Ok(())) => self.database.set(&snapshot),
+                Ok(Err(NotReached::Log(error))) => return self.unknown(&error),
+                Ok(Err(NotReached::Ended)) | Err(_) => {
+                    self.observed.barrier_timeouts.increment(1);
+                    self.database.set_ahead(&snapshot);
+                }
+            }
+            if reached.is_ok() || flight.is_last() {
+                return self.settled();
+            }
+            self.answer(flight.started, flight.take_due());
+        }
+    }
+
+    /// Answers scrapes with what the instruments show now.
+    fn answer(&mut self, started: Instant, scrapes: Vec<Scrape<S::Text>>) {
         self.figures.read(&self.source.readings());
         self.figures.read_bus(&self.bus.stats(), self.follower.followed());
 
         let text = self.source.render();
-        self.observed.scrapes.increment(flight.len() as u64);
-        for scrape in flight {
+        self.observed.scrapes.increment(scrapes.len() as u64);
+        for scrape in scrapes {
             // Fails when whoever asked has gone.
             let _gone = scrape.answer.send(text.clone());
         }
         self.observed.duration.record(started.elapsed());
-    }
-
-    /// Brings the counters and the gauges to one moment.
-    ///
-    /// No event is applied while the database is read. Then exactly those are applied that the answer
-    /// contains, and the gauge is set to it. Where either takes too long the gauge is NaN: neither a number
-    /// from before nor one that the counters disagree with is the number of components now.
-    async fn settle(&mut self, deadline: Instant) {
-        // A defect of the source must not end the task that owns the counters.
-        let snapshot = AssertUnwindSafe(self.source.snapshot()).catch_unwind();
-        let snapshot = match timeout_at(deadline, snapshot).await {
-            Ok(Ok(Ok(snapshot))) => snapshot,
-            Ok(Ok(Err(error))) => return self.unknown(&*error),
-            Ok(Err(_panic)) => return self.unknown(&*SourceError::from("a panic in the source")),
-            Err(elapsed) => return self.unknown(&elapsed),
-        };
-        match timeout_at(deadline, self.follower.reach(snapshot.own.min(snapshot.head))).await {
-            Ok(Ok(())) => self.database.set(&snapshot),
-            Ok(Err(NotReached::Log(error))) => return self.unknown(&error),
-            Ok(Err(NotReached::Ended)) | Err(_) => {
-                self.observed.barrier_timeouts.increment(1);
-                self.database.set_ahead(&snapshot);
-            }
-        }
-        self.settled();
     }
 
     fn unknown(&mut self, error: &dyn Error) {

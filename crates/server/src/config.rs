@@ -114,6 +114,9 @@ pub(crate) struct Common {
 /// More connections than this only queue in the database itself.
 const MAX_READERS: i64 = 256;
 
+/// Each stream is a connection, of which a listener takes no more.
+const MAX_EVENT_STREAMS: i64 = 8192;
+
 /// What `serve` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -143,6 +146,16 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) rate_limit: u32,
+    /// How many event streams may be open at once. One API token may have a quarter of them.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "INVENTORY_MAX_EVENT_STREAMS",
+        default_value = "256",
+        value_parser = clap::value_parser!(u32).range(1..=MAX_EVENT_STREAMS),
+        help_heading = "Serving"
+    )]
+    pub(crate) max_event_streams: u32,
     /// The secret of an API token named `bootstrap`, which is made at start: at least 16 characters.
     #[arg(
         long,

@@ -32,6 +32,7 @@ use tower::{Service, ServiceExt as _};
 use crate::{
     connections::{Admitted, BusyBody, Connections, Requests},
     tls::Tls,
+    write_deadline::WriteDeadline,
 };
 
 /// How long a client may take to send the head of a request, and how long a connection may be idle. Longer than
@@ -41,6 +42,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// How many header fields hyper takes: more than the service does, which answers with a problem where hyper
 /// answers without a body. Hyper makes room for all of them at every request.
 const MAX_HEADER_FIELDS: usize = 128;
+/// How many bytes the kernel takes for a connection before the client's side has room for them.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often a listener without new connections looks whether an overload is over.
@@ -90,6 +94,7 @@ pub(crate) async fn serve<S, B>(
             watcher: graceful.watcher(),
         };
         let (tls, stop) = (tls.clone(), stop.clone());
+        let stream = WriteDeadline::new(stream, stop.clone());
         tokio::spawn(admitted.run(async move {
             match tls {
                 None => speech.over(stream).await,
@@ -167,6 +172,7 @@ impl Accept {
                     if let Some(admitted) = self.connections.admit(peer.ip()).await {
                         // Small answers leave at once instead of waiting for the client's acknowledgement.
                         drop(stream.set_nodelay(true));
+                        limit_unsent(&stream);
                         return (stream, peer, admitted);
                     }
                 }
@@ -191,4 +197,13 @@ impl Accept {
         }
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }
+}
+
+/// Keeps the kernel from buffering megabytes for a client that takes nothing, and so makes each piece of progress
+/// visible to [`WriteDeadline`]. Where the kernel cannot, it buffers more.
+fn limit_unsent(stream: &TcpStream) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    drop(socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT_BYTES));
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = stream;
 }

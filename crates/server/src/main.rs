@@ -23,6 +23,7 @@ mod tls;
 mod token;
 mod user;
 mod welcome;
+mod write_deadline;
 
 use std::{
     io::{self, Write as _},

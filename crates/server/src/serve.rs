@@ -39,6 +39,7 @@ struct Settings {
     shutdown_timeout: Duration,
     trusted_proxies: TrustedProxies,
     rate_limit: Option<NonZeroU32>,
+    max_event_streams: usize,
     tls: Option<tls::Files>,
 }
 
@@ -89,6 +90,7 @@ async fn start(
         metrics_access: settings.metrics_access.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
         rate_limit: settings.rate_limit,
+        max_event_streams: settings.max_event_streams,
         ..Options::default()
     };
     let app = App::start(store.clone(), options).await?;
@@ -238,6 +240,7 @@ impl Settings {
             shutdown_timeout: options.shutdown_timeout(),
             trusted_proxies: options.trusted_proxies.clone().unwrap_or_default(),
             rate_limit: NonZeroU32::new(options.rate_limit),
+            max_event_streams: usize::try_from(options.max_event_streams).unwrap_or(usize::MAX),
             tls: tls_files(options)?,
         })
     }

@@ -21,7 +21,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -111,7 +111,10 @@ impl Tls {
     }
 
     /// Agrees with a client on a secret.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await?
     }
 }
@@ -171,7 +174,7 @@ mod tests {
     use std::fs;
 
     use tempfile::TempDir;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 

@@ -20,6 +20,7 @@ use crate::{
     db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
     error::{OpenError, ReadError},
     fault::{Fault, fault},
+    replay::REPLAY_CONNECTIONS,
     store::Config,
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Database {
     pub(crate) hot: Connections,
     /// The connection of the poll of the event log, which finds out whether the database answers.
     pub(crate) poll: Connections,
+    /// Connections for the streams of clients.
+    pub(crate) replay: Connections,
     /// For statements whose cost grows with the database.
     pub(crate) long: Connections,
     pub(crate) availability: Availability,
@@ -93,6 +96,7 @@ impl Database {
             writer: pool(Access::Write, 1, REQUEST_DEADLINE, request)?,
             reader: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
             hot: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
+            replay: pool(Access::Read, REPLAY_CONNECTIONS as usize, REQUEST_DEADLINE, request)?,
             poll: pool(Access::Read, 1, POLL_DEADLINE, None)?,
             long: pool(Access::Read, LONG_CONNECTIONS, LONG_DEADLINE, None)?,
             availability,
@@ -103,9 +107,9 @@ impl Database {
 
     /// The file behind the URL of a SQLite database, `None` for PostgreSQL.
     pub(crate) fn sqlite_file(url: &str) -> Result<Option<PathBuf>, OpenError> {
-        Ok(match Settings::parse(url)? {
-            Settings::Sqlite(options) => Some(options.get_filename().to_owned()),
-            Settings::Postgres(_) => None,
+        Ok(match DatabaseUrl::from_str(url)? {
+            DatabaseUrl::Sqlite(options) => Some(options.get_filename().to_owned()),
+            DatabaseUrl::Postgres(_) => None,
         })
     }
 
@@ -168,7 +172,7 @@ impl Database {
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
-        join_all([&self.hot, &self.reader, &self.poll, &self.long].map(Connections::close)).await;
+        join_all([&self.hot, &self.reader, &self.replay, &self.poll, &self.long].map(Connections::close)).await;
         self.writer.close().await;
     }
 }

@@ -24,6 +24,7 @@ mod maintenance;
 mod prepare;
 mod query;
 mod read;
+mod replay;
 mod search;
 mod service_record;
 mod staging;

@@ -1,7 +1,7 @@
 //! The event log in the database: its head, its tail, and everything between.
 
 use futures::future::{BoxFuture, FutureExt};
-use inventory_core::{EventLog, LogError, Recorded, Seq};
+use inventory_core::{EventId, EventLog, LogError, Recorded, Seq};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::OnConflict,
@@ -13,6 +13,7 @@ use crate::{
     db::{Connections, Transaction},
     entity::{event_head, event_log},
     error::{OpenError, ReadError},
+    db::Bind,
 };
 
 /// How many event rows one statement inserts. Each row binds ten values, and SQLite takes 32,766.
@@ -67,6 +68,13 @@ pub(crate) async fn open_head(database: &Database) -> Result<(String, Seq), Open
     let head =
         head.ok_or_else(|| OpenError::Read(ReadError::Corrupt("the head of the event log".to_owned())))?;
     Ok((head.epoch, unsigned(head.seq)))
+}
+
+/// The id of the event with a number, if there is one.
+pub(crate) async fn event_id(database: &Database, seq: Seq) -> Result<Option<EventId>, ReadError> {
+    let sql = "SELECT type, id FROM event_log WHERE seq = $1".to_owned();
+    let rows = database.hot.rows::<Uuid>(sql, vec![Bind::Integer(signed(seq))]).await?;
+    Ok(rows.into_iter().next().map(|(_type, id)| EventId(id)))
 }
 
 /// Gives out the next `count` places and returns the first. The head stays locked until the commit, so this

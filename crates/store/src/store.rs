@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::{Bus, Clock, Component, ComponentId, CoreTasks, Origin, Seq, Sku, UserId, bus};
+use inventory_core::{Bus, Clock, Component, ComponentId, CoreTasks, LogPosition, Origin, Seq, Sku, UserId, bus};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +23,14 @@ use crate::{
     facets::{self, Facets},
     history::{self, EventPage},
     listing::{self, Counting},
-    log::{Log, open_head},
+    log::{Log, event_id, open_head},
     lookup::{Lookup, lookups},
     maintenance::Maintenance,
     prepare::Prepared,
     query::{Column, Page, Query},
-    read, search, service_record,
+    read,
+    replay::ReplayLog,
+    search, service_record,
     stored::StoredComponent,
     tailer::Tailer,
     write::{Write, WriteError, Written},
@@ -134,8 +136,9 @@ pub struct Store {
 struct Inner {
     database: Database,
     bus: Bus,
+    stream_bus: Bus,
     origin: Origin,
-    epoch: String,
+    epoch: Arc<str>,
     version_floor: u64,
     clock: Clock,
     tokens: TokenCache,
@@ -190,9 +193,10 @@ impl Store {
         let (lookup, lookups) = lookups(database.clone(), stop.clone());
         let inner = Inner {
             database: database.clone(),
+            stream_bus: bus.with_log(Arc::new(ReplayLog::new(database.replay.clone()))),
             bus,
             origin: Origin::generate(),
-            epoch,
+            epoch: epoch.into(),
             version_floor,
             clock: config.clock,
             tokens: TokenCache::default(),
@@ -252,14 +256,41 @@ impl Store {
         &self.inner.bus
     }
 
+    /// Where the streams of clients attach: the same bus, but what they read from the log does not keep other reads
+    /// waiting.
+    pub fn stream_bus(&self) -> &Bus {
+        &self.inner.stream_bus
+    }
+
     /// This process, as its events name it.
     pub fn origin(&self) -> Origin {
         self.inner.origin
     }
 
     /// The identity of the log: another after the database was made anew.
-    pub fn epoch(&self) -> &str {
+    pub fn epoch(&self) -> &Arc<str> {
         &self.inner.epoch
+    }
+
+    /// The position after an event that was published; 0 is the start of the log.
+    pub async fn position(&self, seq: Seq) -> Result<LogPosition, ReadError> {
+        let epoch = Arc::clone(&self.inner.epoch);
+        if seq == Seq::default() {
+            return Ok(LogPosition::start(epoch));
+        }
+        let id = event_id(&self.inner.database, seq).await?;
+        let id = id.ok_or_else(|| ReadError::Corrupt(format!("event {seq} is missing from the log")))?;
+        Ok(LogPosition::after(epoch, seq, id))
+    }
+
+    /// A position that a client kept, if it is one of this log.
+    pub async fn known_position(&self, kept: &LogPosition) -> Result<Option<LogPosition>, ReadError> {
+        let (epoch, seq) = (Arc::clone(&self.inner.epoch), kept.seq());
+        if kept.is_start_of(&epoch) {
+            return Ok(Some(LogPosition::start(epoch)));
+        }
+        let id = event_id(&self.inner.database, seq).await?;
+        Ok(id.filter(|id| kept.is_after(&epoch, seq, *id)).map(|id| LogPosition::after(epoch, seq, id)))
     }
 
     /// The clock.

@@ -3,6 +3,8 @@
 //! The file is written while it is sent, one page of the list after the other, so that it costs the service no more
 //! than that. Cells that a spreadsheet would take for formulas are text there (`inventory_csv::Sheet`).
 
+use std::io;
+
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -10,18 +12,22 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use inventory_core::{Component, ComponentId};
 use inventory_csv::{Sheet, SheetError};
 use inventory_store::{From, Query, Store};
 
 use super::asked::Asked;
-use crate::{Admin, address, failure::Failure, fields::Parameters, routes::Router, session::SignedIn};
+use crate::{
+    Admin, address, failure::Failure, fields::Parameters, live::Live, routes::Router, session::SignedIn,
+};
 
 /// Where the file of a list is.
 const PATH: &str = "/admin/components/export";
 /// How many components are read at once.
 const PAGE: usize = 500;
+/// The longest chunk of a file that is handed to the connection at once, in bytes.
+const MAX_CHUNK_BYTES: usize = 64 * 1024;
 /// What separates tags within a cell; no tag has one.
 const LIST_SEPARATOR: &str = ",";
 
@@ -90,6 +96,7 @@ pub(crate) fn link(asked: &Asked, format: Format) -> String {
 async fn export(
     _: SignedIn,
     State(store): State<Store>,
+    State(live): State<Live>,
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
     let format = Format::ALL.into_iter().find(|format| format.as_str() == fields.text("format"));
@@ -105,16 +112,37 @@ async fn export(
         let query = Query { from: From::After(place), ..query };
         let page = store.components(&query).await.map_err(broken)?;
         let piece = format.piece(&page.items, false).map_err(broken)?;
-        Ok::<_, std::io::Error>(Some((piece, (store, query, page.next))))
+        Ok::<_, io::Error>(Some((piece, (store, query, page.next))))
     });
-    let body = Body::from_stream(stream::iter([Ok(piece)]).chain(rest));
+    let chunks = stream::iter([Ok(piece)]).chain(rest).map_ok(chunks).try_flatten();
+    let body = Body::from_stream(until(live.stopped(), chunks));
     Ok((format.headers(), body).into_response())
 }
 
+/// A piece of a file in parts small enough that a stop of the service is noticed between two of them.
+fn chunks(mut piece: Bytes) -> impl Stream<Item = io::Result<Bytes>> {
+    let chunk = move || (!piece.is_empty()).then(|| piece.split_to(piece.len().min(MAX_CHUNK_BYTES)));
+    stream::iter(std::iter::from_fn(chunk).map(Ok))
+}
+
+/// The chunks of a file, until the service stops, which breaks it off.
+fn until(
+    stopped: impl Future<Output = ()>,
+    chunks: impl Stream<Item = io::Result<Bytes>>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((Box::pin(stopped), Box::pin(chunks)), |(mut stopped, mut chunks)| async move {
+        tokio::select! {
+            biased;
+            () = &mut stopped => Err(broken(io::Error::other("the service stops"))),
+            chunk = chunks.try_next() => Ok(chunk?.map(|chunk| (chunk, (stopped, chunks)))),
+        }
+    })
+}
+
 /// The end of a file in its middle: whoever receives it is to see that it is not whole.
-fn broken(error: impl std::error::Error) -> std::io::Error {
+fn broken(error: impl std::error::Error) -> io::Error {
     tracing::warn!(%error, "an export broke off");
-    std::io::Error::other(error.to_string())
+    io::Error::other(error.to_string())
 }
 
 /// A CSV file of the rows that were selected; of everything that a list shows where there are none.

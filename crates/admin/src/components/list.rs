@@ -6,7 +6,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use inventory_core::{Component, Preferences};
+use inventory_core::{Component, LogPosition, Preferences};
 use inventory_store::{Page, Query, Store};
 
 use super::{
@@ -46,7 +46,7 @@ struct ListPage {
     next: Option<String>,
     previous: Option<String>,
     /// The last event before the list was read: what comes after it is news.
-    since: u64,
+    since: LogPosition,
 }
 
 impl ListPage {
@@ -79,7 +79,7 @@ async fn list(
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
     let asked = Asked::read(&fields);
-    let since = store.bus().head().0;
+    let since = store.position(store.bus().head()).await?;
     let Page { items, next, previous, total } = match asked.query() {
         Some(query) => store.browse(&query).await?,
         None => Page { items: Vec::new(), next: None, previous: None, total: 0 },

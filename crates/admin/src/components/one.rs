@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use inventory_core::{Component, ComponentId, Field, FieldError, Invalid};
+use inventory_core::{Component, ComponentId, Field, FieldError, Invalid, LogPosition};
 use inventory_store::{Done, Expected, Operation, Reason, Store, Write, WriteError};
 
 use super::{
@@ -50,7 +50,7 @@ struct ComponentPage {
     /// What went wrong that no field is to blame for.
     trouble: Option<String>,
     /// The last event before the component was read: what comes after it is news.
-    since: u64,
+    since: Option<LogPosition>,
 }
 
 impl ComponentPage {
@@ -91,7 +91,8 @@ impl<'a> Attempt<'a> {
         status: StatusCode,
     ) -> Result<Response, Failure> {
         let Self { draft, component, errors, trouble } = self;
-        let since = store.bus().head().0;
+        // Where the database has gone away, the page comes without live updates.
+        let since = store.position(store.bus().head()).await.ok();
         let history = match &component {
             Some(component) => History::read(store, component.id, None).await,
             None => Ok(History::default()),

@@ -25,7 +25,10 @@ impl PartialSchema for Frame {
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("One event."))
-            .property("id", text("The position to go on after."))
+            .property(
+                "id",
+                text("The position to go on after: `EPOCH-SEQ-XXXXXXXX`, the end of the event's id last."),
+            )
             .property("event", text("What happened, or `reset`.").examples(types))
             .property("data", data)
             .required("id")

@@ -8,6 +8,7 @@
 )]
 
 mod auth;
+
 mod bad_input;
 mod batch;
 mod components;
@@ -18,6 +19,7 @@ mod events;
 mod health;
 mod idempotency;
 mod metrics;
+mod operator;
 mod pages;
 mod rate_limit;
 mod security_headers;

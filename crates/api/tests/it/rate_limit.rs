@@ -6,8 +6,9 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use inventory_api::{Connection, Options};
+use inventory_api::{Connection, MetricsAccess, Options};
 use inventory_core::Actor;
+use inventory_store::TokenKey;
 
 use crate::{
     database::TestDatabase,
@@ -122,7 +123,7 @@ async fn tokens_cannot_be_guessed_fast() {
     }
     // In the time that this took, a guess or a few more may have been due.
     assert!((GUESSES / 2..=GUESSES + 1).contains(&refused), "{refused}");
-    // Now not even the right one is told from wrong ones there, and is as good as ever elsewhere.
+    // Now a right one that was not used before is not told from wrong ones there, and is as good as ever elsewhere.
     let mut statuses = BTreeSet::new();
     for guess in 0..10 {
         ask(&service, COMPONENTS, HERE, Some(&format!("again-{guess}"))).await;
@@ -139,10 +140,49 @@ async fn tokens_cannot_be_guessed_fast() {
 }
 
 #[tokio::test]
+async fn tokens_that_were_accepted_pass_while_others_are_guessed_from_the_same_address() {
+    const METRICS_TOKEN: &str = "the-token-of-prometheus";
+    let options = Options { metrics_access: MetricsAccess::token(METRICS_TOKEN), ..Options::default() };
+    let service = Service::with(TestDatabase::sqlite(), options).await;
+    // The bootstrap token by way of the API, and the metrics token by way of the metrics.
+    assert_eq!(ask(&service, COMPONENTS, THERE, Some(SECRET)).await.status, 200);
+    assert_eq!(ask(&service, "/metrics/", HERE, Some(METRICS_TOKEN)).await.status, 200);
+    let mut refused = 0;
+    for guess in 0..3 * GUESSES {
+        for path in [COMPONENTS, "/metrics/"] {
+            let answer = ask(&service, path, HERE, Some(&format!("guess-{guess}-{path}"))).await;
+            refused += u32::from(answer.status == 429);
+        }
+        assert_eq!(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status, 200, "guess {guess}");
+        assert_eq!(ask(&service, "/metrics/", HERE, Some(METRICS_TOKEN)).await.status, 200, "guess {guess}");
+        assert_eq!(ask(&service, "/metrics/", HERE, Some(SECRET)).await.status, 200, "guess {guess}");
+    }
+    assert!(refused > 4 * GUESSES, "{refused}");
+}
+
+#[tokio::test]
+async fn a_token_that_was_accepted_and_then_revoked_is_a_wrong_one() {
+    let service = Service::sqlite().await;
+    assert_eq!(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status, 200);
+    service.store.revoke_token(TokenKey::Name("tests".to_owned()), Actor::system()).await.unwrap();
+    ask(&service, COMPONENTS, HERE, Some(SECRET)).await.problem(401, "unauthorized");
+    let mut refused = 0;
+    for guess in 0..2 * GUESSES {
+        ask(&service, COMPONENTS, HERE, Some(&format!("guess-{guess}"))).await;
+        refused += u32::from(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status == 429);
+    }
+    assert!(refused > 0);
+}
+
+#[tokio::test]
 async fn a_wrong_token_that_became_a_good_one_is_taken() {
     let service = strict().await;
     let secret = "a-secret-that-is-not-yet-one";
     ask(&service, COMPONENTS, HERE, Some(secret)).await.problem(401, "unauthorized");
     service.store.ensure_token("late", secret, Actor::system()).await.unwrap();
-    assert_eq!(ask(&service, COMPONENTS, HERE, Some(secret)).await.status, 200);
+    let first = ask(&service, COMPONENTS, HERE, Some(secret)).await;
+    assert_eq!((first.status.as_u16(), first.header("ratelimit-policy")), (200, "\"address\";q=2;w=2"));
+    // From then on it has the limit of a token.
+    let second = ask(&service, COMPONENTS, HERE, Some(secret)).await;
+    assert_eq!((second.status.as_u16(), second.header("ratelimit-policy")), (200, "\"token\";q=2;w=2"));
 }

@@ -106,6 +106,12 @@ impl Service {
         (answer.header("location").to_owned(), answer.json())
     }
 
+    /// Closes the store, and hands back the database.
+    pub(crate) async fn close(self) -> TestDatabase {
+        self.store.close().await;
+        self.database
+    }
+
     /// Closes the store and asserts that the database is sound.
     pub(crate) async fn assert_sound(self) {
         let report = self.store.check().await.unwrap();

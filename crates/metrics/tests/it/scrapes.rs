@@ -156,6 +156,61 @@ async fn a_database_that_hangs_delays_a_scrape_for_no_longer_than_the_barrier() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scraper_in_a_hurry_costs_no_other_scraper_the_gauge() {
+    let world = Arc::new(World::new(16).gated());
+    let scraper = world.start();
+    world.insert_by_hand();
+    let began = Instant::now();
+    let scrape = |timeout| {
+        let scraper = scraper.clone();
+        tokio::spawn(async move {
+            let samples = scraper.scrape(timeout).await.unwrap();
+            (samples, began.elapsed())
+        })
+    };
+    // Together, and in either order.
+    let patient = [scrape(None), scrape(Some(Duration::from_millis(100)))];
+    let hurried = [scrape(Some(Duration::from_micros(100))), scrape(Some(Duration::from_millis(50)))];
+    let last = scrape(None);
+    for (hurried, barrier) in hurried.into_iter().zip([10, 40]) {
+        let (samples, elapsed) = hurried.await.unwrap();
+        assert!(gauge(&samples).is_nan(), "the database has not answered yet");
+        assert_sample(&samples, SUCCESS, 0.0);
+        // The timer of the runtime counts whole milliseconds.
+        assert!((barrier..=barrier + 2).contains(&elapsed.as_millis()), "{barrier}: {elapsed:?}");
+    }
+    world.gate.add_permits(2);
+    for patient in patient.into_iter().chain([last]) {
+        let (samples, elapsed) = patient.await.unwrap();
+        assert_sample(&samples, "inventory_components_total", 1.0);
+        assert_sample(&samples, SUCCESS, 1.0);
+        assert!(elapsed.as_millis() <= 42, "{elapsed:?}");
+    }
+    assert_eq!(world.snapshots.load(Ordering::SeqCst), 1, "the database was asked once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scraper_in_a_hurry_does_not_wait_for_events_that_another_waits_for() {
+    let world = Arc::new(World::new(16));
+    let scraper = world.start();
+    world.create(world.origin());
+    world.create_unpublished(world.origin());
+    let scrape = |timeout| {
+        let scraper = scraper.clone();
+        tokio::spawn(async move { scraper.scrape(timeout).await.unwrap() })
+    };
+    let (patient, hurried) = (scrape(None), scrape(Some(Duration::from_micros(100))));
+    let samples = hurried.await.unwrap();
+    assert!(gauge(&samples).is_nan());
+    assert_sample(&samples, "inventory_log_head_seq", 2.0);
+    assert!(!patient.is_finished());
+    world.publish_missing(world.origin());
+    let samples = patient.await.unwrap();
+    assert_sample(&samples, "inventory_components_total", 2.0);
+    assert_sample(&samples, "inventory_components_created_total", 2.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_do_not_arrive_in_time_cost_the_gauge_and_are_told() {
     let world = Arc::new(World::new(16));
     let scraper = world.start();

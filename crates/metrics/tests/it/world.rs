@@ -167,6 +167,14 @@ impl World {
         moments.push(moment);
     }
 
+    /// Publishes the create that the bus did not carry, which must be the last event.
+    pub(crate) fn publish_missing(&self, origin: Origin) {
+        let created = ComponentCreated { component: Arc::clone(&self.component) };
+        let event = self.template.record_from(origin, created);
+        self.log.events.lock().unwrap().push(event.clone());
+        self.publisher.publish(event);
+    }
+
     /// A row that someone inserted by hand.
     pub(crate) fn insert_by_hand(&self) {
         self.moments.lock().unwrap().last_mut().unwrap().components += 1;

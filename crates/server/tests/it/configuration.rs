@@ -2,11 +2,13 @@
 
 use std::io::Write as _;
 
+use reqwest::{Method, StatusCode};
 use tempfile::NamedTempFile;
 
 use crate::{
     command::{finish, inventory, run, run_with},
     database::TestDatabase,
+    server::{Server, TOKEN},
 };
 
 fn help(args: &[&str]) -> String {
@@ -131,4 +133,25 @@ fn what_keeps_a_start_from_working_is_one_sentence() {
     }
     let complaint = run_with(&database, &[], &[listen, ("INVENTORY_MIGRATE", "false")], b"").failed(1);
     assert!(complaint.contains("inventory migrate"), "{complaint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_event_streams_can_be_set() {
+    let database = TestDatabase::sqlite();
+    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_MAX_EVENT_STREAMS", "8")];
+    let server = Server::start_with(&database, &variables);
+    let mut streams = Vec::new();
+    // A token may have a quarter of them.
+    for status in [StatusCode::OK, StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE] {
+        let stream = server.api.request(Method::GET, "/api/v1/events").send().await.unwrap();
+        assert_eq!(stream.status(), status);
+        streams.push(stream);
+    }
+    drop(streams);
+    server.stop();
+    let complaint = run_with(&database, &["serve"], &[("INVENTORY_MAX_EVENT_STREAMS", "0")], b"").failed(2);
+    assert!(
+        complaint.contains("INVENTORY_MAX_EVENT_STREAMS") || complaint.contains("max-event-streams"),
+        "{complaint}"
+    );
 }

@@ -3,7 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Method, StatusCode};
@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     command::run,
     database::TestDatabase,
-    server::{PATIENCE, Server, TOKEN, client},
+    server::{PATIENCE, Server, TOKEN, client, client_that_follows_nothing},
 };
 
 /// Creates components until the server stops answering; how many were answered with 201.
@@ -99,6 +99,90 @@ async fn an_open_stream_and_idle_connections_do_not_delay_a_stop() {
     // Far below the 25 seconds that are waited for requests that do not finish.
     assert!(begin.elapsed().as_secs() < 10, "the stop took {:?}", begin.elapsed());
     drop((silent, kept));
+}
+
+/// The password of the first user.
+const PASSWORD: &str = "correct horse battery";
+/// How many components [`full_server`] has.
+const COMPONENTS: u32 = 3000;
+const EXPORT: &str = "/admin/components/export?format=jsonl";
+
+/// A server whose components are more bytes than fit the buffers of a connection, and the session of an admin.
+async fn full_server(database: &TestDatabase) -> (Server, String) {
+    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_ADMIN_PASSWORD", PASSWORD)];
+    let server = Server::start_with(database, &variables);
+    let create = json!({"op": "create", "component": {"name": "a", "notes": "n".repeat(4000)}});
+    for _ in 0..COMPONENTS / 1000 {
+        let batch = json!({"operations": vec![&create; 1000]});
+        assert_eq!(server.api.post("/api/v1/components/batch", &batch).await.0, StatusCode::OK);
+    }
+    let sign_in = client_that_follows_nothing()
+        .post(format!("{}/admin/sign-in", server.base))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("name=admin&password={}", PASSWORD.replace(' ', "+")));
+    let answer = sign_in.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let cookies: Vec<_> = cookies.filter_map(|cookie| cookie.to_str().unwrap().split(';').next()).collect();
+    let session = cookies.join("; ");
+    (server, session)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_clients_that_stopped_reading() {
+    let database = TestDatabase::sqlite();
+    let (mut server, session) = full_server(&database).await;
+    let mut stalled = Vec::new();
+    for path in ["/api/v1/events?after=0", EXPORT, "/api/v1/components?limit=200"] {
+        let mut client = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\nCookie: {session}\r\n\r\n"
+        );
+        client.write_all(request.as_bytes()).unwrap();
+        let mut head = [0; 15];
+        client.read_exact(&mut head).unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK", "{path}");
+        stalled.push(client);
+    }
+    // Until the buffers between are full: then the stream reads no more of the log.
+    let name = "inventory_subscriber_events_read_from_log_total{subscriber=\"sse\"}";
+    let mut read = 0.0;
+    loop {
+        let now = server.api.metric(name).await;
+        assert!(now < f64::from(COMPONENTS), "the stream was sent");
+        if now > 0.0 && (now - read).abs() < 0.5 {
+            break;
+        }
+        read = now;
+    }
+    let begin = Instant::now();
+    server.signal("TERM");
+    let status = server.wait();
+    let log = server.log();
+    assert!(status.success(), "{status} after {:?}\n{log}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "the stop took {:?}\n{log}", begin.elapsed());
+    assert!(!log.contains("did not finish in time"), "{log}");
+    drop(stalled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_breaks_off_an_export_visibly() {
+    let database = TestDatabase::sqlite();
+    let (mut server, session) = full_server(&database).await;
+    let export = client().get(format!("{}{EXPORT}", server.base)).header("cookie", session);
+    let mut export = export.send().await.unwrap();
+    assert_eq!(export.status(), StatusCode::OK);
+    assert!(export.chunk().await.unwrap().is_some());
+    server.signal("TERM");
+    let end = loop {
+        match export.chunk().await {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert!(end.is_err(), "the file looks as if it were whole");
+    let status = server.wait();
+    assert!(status.success(), "{status}\n{}", server.log());
 }
 
 #[test]
