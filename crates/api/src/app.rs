@@ -19,6 +19,7 @@ use tower_http::compression::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    body::BodyBudget,
     client::TrustedProxies,
     components, docs,
     edge::{DEFAULT_BODY_TIMEOUT, Edge, edge},
@@ -91,6 +92,7 @@ pub struct App {
     stopping: Stopping,
     edge: Arc<Edge>,
     limits: Arc<Limits>,
+    bodies: BodyBudget,
 }
 
 impl App {
@@ -108,7 +110,8 @@ impl App {
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
         let stopping = Stopping::default();
-        Ok(Self { store, metrics, metrics_access, streams, stopping, edge, limits })
+        let bodies = BodyBudget::default();
+        Ok(Self { store, metrics, metrics_access, streams, stopping, edge, limits, bodies })
     }
 
     /// Everything that the service answers.

@@ -24,6 +24,7 @@ mod exactness;
 mod exports;
 mod first_start;
 mod heads;
+mod hostile_bodies;
 mod imports;
 mod kicad;
 mod metrics_access;
