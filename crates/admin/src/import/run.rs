@@ -71,7 +71,7 @@ async fn run(
         let actor = Actor::user_import(&editor.user.name);
         // On a task of its own: whoever asked may close the page meanwhile.
         tokio::spawn(async move {
-            let ended = carry_out(&store, &staged, actor, running).await;
+            let ended = carry_out(&store, &imports, &staged, actor, running).await;
             if let Err(failure) = note(&store, &imports, &staged, ended).await {
                 tracing::error!(import = %id, ?failure, "how an import ended could not be noted");
             }
@@ -91,10 +91,12 @@ fn parse(id: &str) -> Result<Uuid, Failure> {
 /// One write: all or nothing.
 async fn carry_out(
     store: &Store,
+    imports: &Imports,
     staged: &Staged,
     actor: Actor,
     progress: Progress,
 ) -> Result<Ended, Failure> {
+    let _turn = imports.turn_to_write().await?;
     let limit = MAX_ROWS as u64;
     let rows = store.staged_rows(staged.id, None, 0, limit).await?;
     let (lines, operations) = planning::operations(&rows)?;
@@ -142,8 +144,9 @@ async fn note(
     });
     if matches!(ended, Ended::Overtaken { .. } | Ended::Unknown) {
         let settings = columns::parsed(staged)?;
-        let content = content(store, staged).await?;
-        if let Ok(rows) = planning::plan(store, imports, content, &settings).await? {
+        let turn = imports.turn().await?;
+        let content = content(store, &turn, staged).await?;
+        if let Ok(rows) = planning::plan(store, &turn, content, &settings).await? {
             return Ok(store.plan_staged(staged.id, settings.text(), rows, Some(ended.text())).await?);
         }
     }
@@ -186,8 +189,9 @@ async fn anew(
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
     let settings = columns::parsed(&staged)?;
-    let content = content(&store, &staged).await?;
-    match planning::plan(&store, &imports, content, &settings).await? {
+    let turn = imports.turn().await?;
+    let content = content(&store, &turn, &staged).await?;
+    match planning::plan(&store, &turn, content, &settings).await? {
         Ok(rows) => {
             store.plan_staged(staged.id, settings.text(), rows, None).await?;
             Ok(Redirect::to(&path(staged.id)).into_response())

@@ -176,13 +176,23 @@ async fn a_hostile_batch_takes_little_memory_and_holds_up_nobody() {
 fn files() -> Vec<(&'static str, String)> {
     let columns: Vec<_> = (0..60).map(|number| format!("custom_fields.f{number}")).collect();
     let header = format!("sku,name,{}\n", columns.join(","));
-    let row = format!("a,b{}\n", ",c".repeat(60));
+    let rows = |count: usize| {
+        let row = |number| format!("{number},b{}\n", ",c".repeat(60));
+        (0..count).map(row).fold(header.clone(), |file, row| file + &row)
+    };
+    let object: Vec<_> = (0..50).map(|number| format!("\"\"{}{}\"\":1", 'a', number)).collect();
+    let object_row = format!("a,b,\"{{{}}}\"\n", object.join(","));
     vec![
         ("commas", ",".repeat(FILE_BYTES)),
         ("commas after a header", filled("sku,name\n", ",", "\n", FILE_BYTES)),
         ("lines", filled("sku,name\n", "\n", "\n", FILE_BYTES)),
         ("rows without a sku", filled("sku,name\n", ",\n", "", FILE_BYTES)),
-        ("rows with many fields", filled(&header, &row, "", 20_000 * row.len())),
+        ("as many rows with many fields as are taken", rows(4100)),
+        ("rows with many fields", rows(20_000)),
+        (
+            "objects of many fields",
+            filled("sku,name,custom_fields\n", &object_row, "", 20_000 * object_row.len()),
+        ),
         ("a cell that never ends", filled("sku,name\na,\"", "b", "", FILE_BYTES)),
         ("quotes", filled("sku,name\na,\"", "\"\"", "\"\n", FILE_BYTES)),
         ("names of columns", filled("sku", ",a", "\n", FILE_BYTES)),
@@ -226,7 +236,8 @@ async fn a_hostile_file_takes_little_memory_and_holds_up_nobody() {
 
 #[test]
 fn a_hostile_file_takes_little_memory_at_the_command_line() {
-    for (shape, file) in files() {
+    // What an operator means to import takes what it takes.
+    for (shape, file) in files().into_iter().filter(|(shape, _)| !shape.contains("many fields")) {
         let database = TestDatabase::sqlite();
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), file).unwrap();
