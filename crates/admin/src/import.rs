@@ -18,10 +18,11 @@ use std::{
     time::Duration,
 };
 
-use inventory_store::{Progress, Staged, Store};
+use inventory_store::{Progress, Staged, StagedRow, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use self::settings::Settings;
 use crate::{Admin, failure::Failure, routes::Router, session::SignedIn};
 
 /// Where imports begin.
@@ -134,15 +135,27 @@ fn path(id: Uuid) -> String {
 
 /// A file that someone uploaded. Nobody finds those of others.
 async fn find(store: &Store, signed_in: &SignedIn, id: &str) -> Result<Staged, Failure> {
-    let gone = || {
-        Failure::NotFound(
-            "There is no such upload. A file waits for a day, and for as long as you upload no more than a few \
-             others: upload it again."
-                .to_owned(),
-        )
-    };
     let id = id.parse().map_err(|_| gone())?;
     store.staged(signed_in.user.id, id).await?.ok_or_else(gone)
+}
+
+fn gone() -> Failure {
+    Failure::NotFound(
+        "There is no such upload. A file waits for a day, and for as long as you upload no more than a few others: \
+         upload it again."
+            .to_owned(),
+    )
+}
+
+/// Keeps the rows of a plan with a file, which may be gone meanwhile.
+async fn keep_plan(
+    store: &Store,
+    id: Uuid,
+    settings: &Settings,
+    rows: Vec<StagedRow>,
+    outcome: Option<String>,
+) -> Result<(), Failure> {
+    if store.plan_staged(id, settings.text(), rows, outcome).await? { Ok(()) } else { Err(gone()) }
 }
 
 /// The content of a file that waits, for whoever has the turn to read it.

@@ -9,11 +9,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::{
-    error::{OpenError, ReadError},
-    reader::Reader,
-    store::Config,
-};
+use crate::{error::OpenError, reader::Reader, store::Config};
 
 /// How long a statement of SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -196,10 +192,4 @@ async fn migrate(writer: &DatabaseConnection, allowed: bool) -> Result<(), OpenE
     tracing::info!(migrations = pending, "bringing the schema up to date");
     Migrator::up(&transaction, None).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
-}
-
-impl From<DbErr> for ReadError {
-    fn from(error: DbErr) -> Self {
-        Self::Unavailable(error.to_string())
-    }
 }

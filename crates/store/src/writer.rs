@@ -262,18 +262,15 @@ impl Writer {
 
     fn fail(&self, receivers: Vec<oneshot::Sender<Result<Written, WriteError>>>, failure: &Failure) {
         let error = match failure {
-            Failure::Rolledback(error) => {
-                tracing::error!(%error, writes = receivers.len(), "writes failed");
-                WriteError::Unavailable(error.to_string())
-            }
-            Failure::Unknown => {
-                tracing::error!(writes = receivers.len(), "writes may have been carried out or not");
-                WriteError::Unknown
-            }
+            // Logged by whoever asked, who knows the request.
+            Failure::Rolledback(error) => WriteError::from(error),
+            Failure::Unknown => WriteError::Unknown,
         };
         self.figures.failed.fetch_add(receivers.len() as u64, Ordering::Relaxed);
         for receiver in receivers {
-            let _hung_up = receiver.send(Err(error.clone()));
+            if receiver.send(Err(error.clone())).is_err() {
+                tracing::error!(%error, "a write failed whose client had hung up");
+            }
         }
     }
 }

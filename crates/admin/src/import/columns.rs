@@ -13,7 +13,7 @@ use inventory_store::{Staged, Store};
 use uuid::Uuid;
 
 use super::{
-    Imports, content, find, planning,
+    Imports, content, find, keep_plan, planning,
     settings::{self, CUSTOM, FILL, Settings},
     shortened,
 };
@@ -168,7 +168,7 @@ async fn choose(
     let settings = Settings::read(&fields, &header);
     match planning::plan(&store, &turn, content, &settings).await? {
         Ok(rows) => {
-            store.plan_staged(staged.id, settings.text(), rows, None).await?;
+            keep_plan(&store, staged.id, &settings, rows, None).await?;
             Ok(Redirect::to(&super::path(staged.id)).into_response())
         }
         Err(error) => {

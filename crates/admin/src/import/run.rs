@@ -11,9 +11,11 @@ use inventory_store::{Progress, Reason, Refusal, RowKind, Staged, Store, Write, 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Imports, MAX_ROWS, PATH, columns, content, find, path, planning, preview};
+use super::{Imports, MAX_ROWS, PATH, columns, content, find, keep_plan, path, planning, preview};
 use crate::{Admin, failure::Failure, fields::Fields, routes::Router, session::Editor, who::who};
 
+/// What is said where the database was away.
+const DATABASE_AWAY: &str = "Nothing was changed, because the database did not answer. Try it again.";
 /// How many of the rows are named that others came before.
 const MAX_NAMED: usize = 10;
 
@@ -112,8 +114,15 @@ async fn carry_out(
     Ok(match store.write(Write { progress, ..Write::all(operations, actor) }).await {
         Ok(_) => imported,
         Err(WriteError::Refused(refusals)) => overtaken(&lines, &refusals),
-        Err(WriteError::Unknown) => Ended::Unknown,
-        Err(error) => Ended::Failed(format!("Nothing was changed: {error}. Try it again in a moment.")),
+        Err(error @ WriteError::Unknown) => {
+            tracing::error!(import = %staged.id, %error, "the outcome of an import is not known");
+            Ended::Unknown
+        }
+        Err(error @ (WriteError::Busy | WriteError::Unavailable(_))) => {
+            tracing::error!(import = %staged.id, %error, "an import failed");
+            Ended::Failed(DATABASE_AWAY.to_owned())
+        }
+        Err(error) => return Err(error.into()),
     })
 }
 
@@ -140,14 +149,18 @@ async fn note(
 ) -> Result<(), Failure> {
     let ended = ended.unwrap_or_else(|failure| {
         tracing::error!(import = %staged.id, ?failure, "an import failed");
-        Ended::Failed("Nothing was changed, because the database did not answer. Try it again.".to_owned())
+        Ended::Failed(match failure {
+            Failure::Unavailable(_) => DATABASE_AWAY.to_owned(),
+            _ => "Nothing was changed, because something went wrong. It is in the log, for whoever runs the service."
+                .to_owned(),
+        })
     });
     if matches!(ended, Ended::Overtaken { .. } | Ended::Unknown) {
         let settings = columns::parsed(staged)?;
         let turn = imports.turn().await?;
         let content = content(store, &turn, staged).await?;
         if let Ok(rows) = planning::plan(store, &turn, content, &settings).await? {
-            return Ok(store.plan_staged(staged.id, settings.text(), rows, Some(ended.text())).await?);
+            return keep_plan(store, staged.id, &settings, rows, Some(ended.text())).await;
         }
     }
     let done = matches!(ended, Ended::Imported { .. });
@@ -193,7 +206,7 @@ async fn anew(
     let content = content(&store, &turn, &staged).await?;
     match planning::plan(&store, &turn, content, &settings).await? {
         Ok(rows) => {
-            store.plan_staged(staged.id, settings.text(), rows, None).await?;
+            keep_plan(&store, staged.id, &settings, rows, None).await?;
             Ok(Redirect::to(&path(staged.id)).into_response())
         }
         Err(_) => Ok(Redirect::to(&columns::path(staged.id)).into_response()),

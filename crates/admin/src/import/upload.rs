@@ -97,6 +97,8 @@ enum Refusal {
     Broken,
     /// Other files take all the room that there is.
     Busy,
+    /// Newer files of the same user have taken its place.
+    Overtaken,
     /// There is none.
     Missing,
     /// What is wrong with it.
@@ -131,6 +133,14 @@ impl Refusal {
                 "Other files are being uploaded, and there is no room for another. Nothing was kept. Try it again in \
                  a moment."
                     .to_owned(),
+            ),
+            Self::Overtaken => (
+                StatusCode::CONFLICT,
+                format!(
+                    "Nothing was kept, because newer uploads of yours took the place of this one: at most {} wait. \
+                     Import or discard one of them, and upload this one again.",
+                    Staged::MAX_OF_A_USER
+                ),
             ),
             Self::Missing => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Choose a file that has something in it.".to_owned())
@@ -177,7 +187,9 @@ async fn upload(
         Err(StageError::Read(error)) => return Err(error.into()),
     };
     if let Some(rows) = planned {
-        store.plan_staged(id, settings.text(), rows, None).await?;
+        if !store.plan_staged(id, settings.text(), rows, None).await? {
+            return answer(&editor, &store, Some(Refusal::Overtaken.told())).await;
+        }
         return Ok(Redirect::to(&path(id)).into_response());
     }
     Ok(Redirect::to(&columns::path(id)).into_response())

@@ -20,6 +20,7 @@ mod bad_input;
 mod browser;
 mod configuration;
 mod crash;
+mod database_errors;
 mod exactness;
 mod exports;
 mod first_start;

@@ -126,7 +126,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ReadError> {
-        let failed = |error: &dyn std::fmt::Display| ReadError::Unavailable(format!("no hash: {error}"));
+        let failed = |error: &dyn std::fmt::Display| ReadError::Failed(format!("no hash: {error}"));
         let _permit = self.0.free.acquire().await.map_err(|closed| failed(&closed))?;
         tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
     }
@@ -135,7 +135,7 @@ impl Passwords {
 fn hash(password: &str) -> Result<PasswordHash, ReadError> {
     let hash = Argon2::default()
         .hash_password(password.as_bytes())
-        .map_err(|error| ReadError::Unavailable(format!("the password cannot be hashed: {error}")))?;
+        .map_err(|error| ReadError::Failed(format!("the password cannot be hashed: {error}")))?;
     Ok(PasswordHash(hash.to_string()))
 }
 
