@@ -131,11 +131,12 @@ impl App {
     }
 
     /// The metrics alone, for a listener of their own: for whoever has the token where there is one, and else
-    /// for everyone who can connect.
-    pub fn metrics_router(&self) -> Router {
+    /// for everyone who can connect, on a loopback address under a name of this machine.
+    pub fn metrics_router(&self, on_loopback: bool) -> Router {
         let access = match &self.metrics_access {
-            token @ MetricsAccess::Token(_) => token.clone(),
-            MetricsAccess::Open | MetricsAccess::Closed => MetricsAccess::Open,
+            same @ (MetricsAccess::Token(_) | MetricsAccess::Open) => same.clone(),
+            MetricsAccess::Loopback | MetricsAccess::Closed if on_loopback => MetricsAccess::Loopback,
+            MetricsAccess::Loopback | MetricsAccess::Closed => MetricsAccess::Open,
         };
         self.framed(self.metrics.router(access, Arc::clone(&self.limits)))
     }

@@ -118,7 +118,8 @@ async fn serve(
     let mut listeners = JoinSet::new();
     let admin = Admin::new(store.clone());
     if let Some(listener) = metrics_listener {
-        listeners.spawn(listen::serve(listener, app.metrics_router(), tls.clone(), stop.clone()));
+        let on_loopback = listener.local_addr()?.ip().is_loopback();
+        listeners.spawn(listen::serve(listener, app.metrics_router(on_loopback), tls.clone(), stop.clone()));
     }
     listeners.spawn(listen::serve(listener, app.router_with(admin.router()), tls, stop.clone()));
     signals.next().await;
@@ -255,7 +256,8 @@ fn metrics_access(options: &Serve, token: Option<&secret::Text>) -> Result<Metri
             "INVENTORY_METRICS_PUBLIC and INVENTORY_METRICS_TOKEN contradict each other".to_owned(),
         )),
         Some(token) => Ok(MetricsAccess::token(token.as_str())),
-        None if options.metrics_public || local => Ok(MetricsAccess::Open),
+        None if options.metrics_public => Ok(MetricsAccess::Open),
+        None if local => Ok(MetricsAccess::Loopback),
         None => Ok(MetricsAccess::Closed),
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Passwords, TokenCache},
+    access::{Passwords, Refusals, TokenCache},
     activity::{self, Activity},
     check::{self, CheckReport},
     count,
@@ -114,6 +114,8 @@ pub struct Stats {
     pub writes_waiting: u64,
     /// Events that this process committed.
     pub events_committed: u64,
+    /// Sign-ins that were refused.
+    pub sign_ins_refused: u64,
     /// Whether the tailer has stopped because the log is broken.
     pub tailer_halted: bool,
     /// The drift that the last audit of the count found.
@@ -140,6 +142,7 @@ struct Inner {
     clock: Clock,
     tokens: TokenCache,
     passwords: Passwords,
+    refusals: Refusals,
     /// Held by whoever writes down that a session was seen.
     seeing: Arc<Semaphore>,
     requests: mpsc::Sender<Request>,
@@ -188,6 +191,7 @@ impl Store {
             clock: config.clock,
             tokens: TokenCache::default(),
             passwords: Passwords::default(),
+            refusals: Refusals::default(),
             seeing: Arc::new(Semaphore::new(1)),
             requests,
             lookup,
@@ -261,6 +265,14 @@ impl Store {
 
     pub(crate) fn seeing(&self) -> &Arc<Semaphore> {
         &self.inner.seeing
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.inner.refusals
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.stop
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -411,6 +423,7 @@ impl Store {
             writes_failed: failed.load(Ordering::Relaxed),
             writes_waiting: waiting as u64,
             events_committed: events.load(Ordering::Relaxed),
+            sign_ins_refused: self.inner.refusals.total(),
             tailer_halted: halted.load(Ordering::Relaxed),
             count_drift: drift.load(Ordering::Relaxed),
             readers_open,
@@ -447,6 +460,7 @@ impl Store {
     /// Finishes the writes that wait, publishes their events, closes the bus, waits for the subscribers to
     /// finish, and closes the connections.
     pub async fn close(&self) {
+        self.record_rest_of_refusals().await;
         // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
         self.inner.stop.cancel();
         let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));

@@ -445,6 +445,7 @@ async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
             for _ in 0..2 {
                 let request = editor
                     .request(Method::POST, IMPORT)
+                    .header(header::HOST, "test")
                     .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary=\"{BOUNDARY}\""))
                     .body(Body::from(form.clone()))
                     .unwrap();

@@ -37,8 +37,9 @@ struct Frame {
 
 impl Client {
     async fn connect(service: &Service, query: &str, last: Option<&str>) -> Self {
-        let mut request =
-            Service::request(Method::GET, &format!("{EVENTS}{query}")).header("accept-encoding", "gzip");
+        let mut request = Service::request(Method::GET, &format!("{EVENTS}{query}"))
+            .header("accept-encoding", "gzip")
+            .header("host", "test");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
