@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 use crate::{address, shell::Shell};
 
+/// Seconds after which someone may try to sign in again for whom there was no room.
+const SIGN_IN_RETRY_SECONDS: u64 = 3;
+
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, Clone)]
 pub(crate) enum Failure {
@@ -34,6 +37,8 @@ pub(crate) enum Failure {
     TooLong,
     /// Signing in was tried too often; this long until it may be tried again.
     TooManySignIns(Duration),
+    /// As many others are signing in as may wait.
+    SignInsBusy,
     /// A list was walked through for too long.
     Expired,
     /// The database does not answer.
@@ -76,7 +81,7 @@ impl Failure {
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManySignIns(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Expired => StatusCode::GONE,
-            Self::Unavailable(_) | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignInsBusy | Self::Unavailable(_) | Self::Timeout => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unexpected(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -91,6 +96,7 @@ impl Failure {
             Self::BadRequest(_) => "The request cannot be understood",
             Self::TooLong => "This is too long",
             Self::TooManySignIns(_) => "Too many attempts to sign in",
+            Self::SignInsBusy => "Too many people are signing in",
             Self::Expired => "This list has moved on",
             Self::Unavailable(_) => "The database does not answer",
             Self::Timeout => "This took too long",
@@ -117,6 +123,7 @@ impl Failure {
             Self::TooManySignIns(_) => {
                 "Wait a minute, and try again. If you do not know the password, an administrator can give you another."
             }
+            Self::SignInsBusy => "Nothing was done. Wait a few seconds, and try again.",
             Self::Expired => {
                 "So much has changed since you opened its first page that it cannot be continued. \
                               Begin again with the first page."
@@ -151,8 +158,12 @@ impl Failure {
                 status.into_response()
             }
         };
-        if let Self::TooManySignIns(wait) = self {
-            let seconds = wait.as_secs() + 1;
+        let retry_after = match self {
+            Self::TooManySignIns(wait) => Some(wait.as_secs() + 1),
+            Self::SignInsBusy => Some(SIGN_IN_RETRY_SECONDS),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use inventory_api::Client;
 
 use crate::{
     Admin,
@@ -28,7 +29,8 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, no-cache")
 
 /// The layer around the pages.
 pub(crate) async fn frame(State(admin): State<Admin>, mut request: Request, next: Next) -> Response {
-    let visitor = Visitor::of(&admin, request.headers()).await;
+    let client = Client::of(request.extensions());
+    let visitor = Visitor::of(&admin, client, request.headers()).await;
     let notice = cookie(request.headers(), NOTICE_COOKIE).and_then(Notice::parse);
     let shell = Shell { user: visitor.user(), notice: notice.clone(), ..Shell::default() };
     let again = match visitor.user() {

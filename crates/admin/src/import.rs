@@ -15,20 +15,28 @@ mod upload;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use inventory_store::{Progress, Staged, Store};
-use tokio::sync::Semaphore;
+use inventory_store::{Progress, Staged, StagedRow, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
+use self::settings::Settings;
 use crate::{Admin, failure::Failure, routes::Router, session::SignedIn};
 
 /// Where imports begin.
 pub(crate) const PATH: &str = "/admin/import";
 /// How many rows a file may have: one write may do so much, so that others need not wait.
 const MAX_ROWS: usize = 20_000;
-/// How many files are read and compared at once by this process.
-const MAX_AT_ONCE: usize = 2;
+/// How many values of custom fields the rows of a file may have together: a few bytes of the file are many in memory.
+const MAX_CUSTOM_VALUES: usize = 250_000;
+/// How many files are read and compared at once by this process. That takes some multiple of a file's memory.
+const MAX_AT_ONCE: usize = 1;
+/// Bytes of uploaded files that this process holds at once.
+const MAX_BUFFERED_BYTES: usize = 24 * 1024 * 1024;
+/// How long an upload waits for its share of them.
+const BUFFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every page about imports.
 pub(crate) fn router() -> Router<Admin> {
@@ -44,17 +52,44 @@ pub(crate) fn router() -> Router<Admin> {
 pub(crate) struct Imports {
     /// Held by whoever reads and compares a file.
     at_work: Arc<Semaphore>,
+    /// Held by whoever carries out a plan, one at a time: the writer takes one after the other anyway, and each has all
+    /// its rows in memory.
+    writing: Arc<Semaphore>,
+    /// The bytes of uploaded files that may yet be held.
+    buffered: Arc<Semaphore>,
     /// How far each has come that is carried out.
     running: Arc<Mutex<HashMap<Uuid, Progress>>>,
 }
 
 impl Default for Imports {
     fn default() -> Self {
-        Self { at_work: Arc::new(Semaphore::new(MAX_AT_ONCE)), running: Arc::default() }
+        Self {
+            at_work: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            writing: Arc::new(Semaphore::new(1)),
+            buffered: Arc::new(Semaphore::new(MAX_BUFFERED_BYTES)),
+            running: Arc::default(),
+        }
     }
 }
 
 impl Imports {
+    /// Waits for the turn to read and compare a file.
+    async fn turn(&self) -> Result<Turn, Failure> {
+        acquire(&self.at_work).await.map(Turn)
+    }
+
+    /// Waits for the turn to carry out a plan.
+    async fn turn_to_write(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        acquire(&self.writing).await
+    }
+
+    /// Waits for room for an uploaded file; nothing where there is none for long.
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.buffered).acquire_many_owned(bytes);
+        tokio::time::timeout(BUFFER_TIMEOUT, room).await.ok()?.ok()
+    }
+
     /// Lets others know how far an import has come, until what is returned is dropped.
     fn running(&self, id: Uuid, progress: Progress) -> Running {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, progress);
@@ -64,6 +99,20 @@ impl Imports {
     /// How many operations an import has carried out, where it is this process that carries it out.
     fn done(&self, id: Uuid) -> Option<usize> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&id).map(Progress::operations)
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Failure> {
+    Arc::clone(semaphore).acquire_owned().await.map_err(|closed| Failure::Unexpected(closed.to_string()))
+}
+
+/// The turn to read and compare a file, which ends when this is dropped.
+struct Turn(#[expect(dead_code, reason = "it is only held")] OwnedSemaphorePermit);
+
+impl Turn {
+    /// Does work that takes longer than a request may hold up others.
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+        tokio::task::spawn_blocking(work).await.map_err(|error| Failure::Unexpected(error.to_string()))
     }
 }
 
@@ -86,22 +135,34 @@ fn path(id: Uuid) -> String {
 
 /// A file that someone uploaded. Nobody finds those of others.
 async fn find(store: &Store, signed_in: &SignedIn, id: &str) -> Result<Staged, Failure> {
-    let gone = || {
-        Failure::NotFound(
-            "There is no such upload. A file waits for a day, and for as long as you upload no more than a few \
-             others: upload it again."
-                .to_owned(),
-        )
-    };
     let id = id.parse().map_err(|_| gone())?;
     store.staged(signed_in.user.id, id).await?.ok_or_else(gone)
 }
 
-/// The content of a file that waits.
-async fn content(store: &Store, staged: &Staged) -> Result<Vec<u8>, Failure> {
+fn gone() -> Failure {
+    Failure::NotFound(
+        "There is no such upload. A file waits for a day, and for as long as you upload no more than a few others: \
+         upload it again."
+            .to_owned(),
+    )
+}
+
+/// Keeps the rows of a plan with a file, which may be gone meanwhile.
+async fn keep_plan(
+    store: &Store,
+    id: Uuid,
+    settings: &Settings,
+    rows: Vec<StagedRow>,
+    outcome: Option<String>,
+) -> Result<(), Failure> {
+    if store.plan_staged(id, settings.text(), rows, outcome).await? { Ok(()) } else { Err(gone()) }
+}
+
+/// The content of a file that waits, for whoever has the turn to read it.
+async fn content(store: &Store, _turn: &Turn, staged: &Staged) -> Result<Arc<Vec<u8>>, Failure> {
     let gone =
         || Failure::NotFound("The file was imported, so it is no longer here. Upload it again.".to_owned());
-    store.staged_content(staged.id).await?.ok_or_else(gone)
+    store.staged_content(staged.id).await?.map(Arc::new).ok_or_else(gone)
 }
 
 /// A text cut to a number of characters, which it seldom has.

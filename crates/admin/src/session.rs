@@ -25,6 +25,9 @@ use crate::{
 
 /// The cookie that holds the secret of a session.
 const SESSION_COOKIE: &str = "inventory_session";
+/// The same where the client came by TLS. A browser takes a cookie of this prefix from nobody but the host itself, over
+/// TLS and for all its paths (RFC 6265bis §4.1.3.2), so no neighbour in its domain can plant one.
+const SECURE_SESSION_COOKIE: &str = "__Host-inventory_session";
 /// The cookie by which a browser shows that it was signed in before: the id of a session, which is worth nothing
 /// but a limit of its own on attempts to sign in.
 const BROWSER_COOKIE: &str = "inventory_browser";
@@ -39,8 +42,9 @@ pub(crate) struct Visitor(Result<Option<Arc<Session>>, ReadError>);
 
 impl Visitor {
     /// Who sends these headers.
-    pub(crate) async fn of(admin: &Admin, headers: &HeaderMap) -> Self {
-        let Some(secret) = cookie(headers, SESSION_COOKIE) else { return Self(Ok(None)) };
+    pub(crate) async fn of(admin: &Admin, client: Client, headers: &HeaderMap) -> Self {
+        let (name, _) = session_cookie_of(client.secure);
+        let Some(secret) = cookie(headers, name) else { return Self(Ok(None)) };
         Self(admin.store.session(secret).await.map(|session| session.map(Arc::new)))
     }
 
@@ -185,13 +189,13 @@ async fn sign_in(
 ) -> Result<Response, Failure> {
     let (name, next) = (fields.text("name").trim(), address::local(fields.text("next")));
     let browser = cookie(&headers, BROWSER_COOKIE).and_then(|id| id.parse().ok()).map(SessionId);
-    if let Err(wait) = throttle.admit(&store, client, name, browser).await? {
-        return Err(Failure::TooManySignIns(wait));
-    }
+    let admitted = throttle.admit(&store, client, name, browser).await?;
+    let known_browser = admitted.map_err(Failure::TooManySignIns)?;
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let agent: String = agent.chars().take(MAX_AGENT_CHARS).collect();
     let password = fields.text("password");
-    match store.sign_in(SignIn { name, password, address: client.address, agent: &agent }).await {
+    let attempt = SignIn { name, password, address: client.address, agent: &agent, known_browser };
+    match store.sign_in(attempt).await {
         Ok(signed_in) => {
             let mut response = Redirect::to(next).into_response();
             let cookie = session_cookie(&signed_in.secret, client.secure, None);
@@ -209,6 +213,7 @@ async fn sign_in(
             };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
         }
+        Err(SignInError::Busy) => Err(Failure::SignInsBusy),
         Err(SignInError::Unavailable(error)) => Err(error.into()),
         Err(SignInError::Write(error)) => Err(error.into()),
     }
@@ -245,11 +250,16 @@ fn browser_cookie(session: SessionId, secure: bool) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// The name of the cookie of a session, and its attributes that go with the name.
+fn session_cookie_of(secure: bool) -> (&'static str, &'static str) {
+    if secure { (SECURE_SESSION_COOKIE, "Path=/; Secure") } else { (SESSION_COOKIE, "Path=/admin") }
+}
+
 /// The cookie of a session, kept until the browser is closed or, at once, until it is to be forgotten.
 fn session_cookie(secret: &str, secure: bool, max_age: Option<u32>) -> HeaderValue {
     let age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
-    let secure = if secure { "; Secure" } else { "" };
-    let text = format!("{SESSION_COOKIE}={secret}; Path=/admin; HttpOnly; SameSite=Lax{secure}{age}");
+    let (name, attributes) = session_cookie_of(secure);
+    let text = format!("{name}={secret}; {attributes}; HttpOnly; SameSite=Lax{age}");
     // Cannot fail: a secret is letters, digits, hyphens and underscores.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }

@@ -45,28 +45,28 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Lets an attempt go on, or tells how long to wait for the next. `browser` is a session that the browser had
-    /// before, as it says.
+    /// Lets an attempt go on, and says whether the browser is known to be of the user; or tells how long to wait for the
+    /// next. `browser` is a session that the browser had before, as it says.
     pub(crate) async fn admit(
         &self,
         store: &Store,
         client: Client,
         name: &str,
         browser: Option<SessionId>,
-    ) -> Result<Result<(), Duration>, ReadError> {
+    ) -> Result<Result<bool, Duration>, ReadError> {
         let Limits { by_address, by_name, by_known_browser, hasher } = &*self.0;
         let hash = hasher.hash_one(name);
         if let (Ok(name), Some(session)) = (name.parse::<UserName>(), browser)
             && store.knows_browser(&name, session).await?
         {
-            return Ok(by_known_browser.check(&(hash, session)).map(drop));
+            return Ok(by_known_browser.check(&(hash, session)).map(|_| true));
         }
         // Both count, also where the first refuses: who sends many at once is not let in sooner for it.
         let (by_address, by_name) = (by_address.check(&client.network()), by_name.check(&hash));
         Ok(match (by_address, by_name) {
             (Err(one), Err(other)) => Err(one.max(other)),
             (Err(wait), Ok(_)) | (Ok(_), Err(wait)) => Err(wait),
-            (Ok(_), Ok(_)) => Ok(()),
+            (Ok(_), Ok(_)) => Ok(false),
         })
     }
 }

@@ -19,6 +19,7 @@ use tower_http::compression::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    body::BodyBudget,
     client::TrustedProxies,
     components, docs,
     edge::{DEFAULT_BODY_TIMEOUT, Edge, edge},
@@ -91,6 +92,7 @@ pub struct App {
     readiness: Readiness,
     edge: Arc<Edge>,
     limits: Arc<Limits>,
+    bodies: BodyBudget,
 }
 
 impl App {
@@ -108,7 +110,8 @@ impl App {
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
         let readiness = Readiness::default();
-        Ok(Self { store, metrics, metrics_access, streams, readiness, edge, limits })
+        let bodies = BodyBudget::default();
+        Ok(Self { store, metrics, metrics_access, streams, readiness, edge, limits, bodies })
     }
 
     /// Everything that the service answers.
@@ -128,11 +131,12 @@ impl App {
     }
 
     /// The metrics alone, for a listener of their own: for whoever has the token where there is one, and else
-    /// for everyone who can connect.
-    pub fn metrics_router(&self) -> Router {
+    /// for everyone who can connect, on a loopback address under a name of this machine.
+    pub fn metrics_router(&self, on_loopback: bool) -> Router {
         let access = match &self.metrics_access {
-            token @ MetricsAccess::Token(_) => token.clone(),
-            MetricsAccess::Open | MetricsAccess::Closed => MetricsAccess::Open,
+            same @ (MetricsAccess::Token(_) | MetricsAccess::Open) => same.clone(),
+            MetricsAccess::Loopback | MetricsAccess::Closed if on_loopback => MetricsAccess::Loopback,
+            MetricsAccess::Loopback | MetricsAccess::Closed => MetricsAccess::Open,
         };
         self.framed(self.metrics.router(access, Arc::clone(&self.limits)))
     }

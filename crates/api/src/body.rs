@@ -1,10 +1,10 @@
-//! The body of a request, within its limit.
+//! The body of a request, within its limit and within what all bodies may take together.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 use axum::{
     body::{Body, BodyDataStream},
-    extract::{FromRequest, Request},
+    extract::{FromRef, FromRequest, Request},
     http::{
         HeaderMap, Method,
         header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT},
@@ -12,18 +12,30 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
-use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tower_http::timeout::TimeoutError;
 
-use crate::{json, kind::Kind, problem::Problem};
+use crate::{kind::Kind, problem::Problem};
 
 /// How long the body of a request for one component may be, in bytes.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 /// How long the body of a batch may be, in bytes.
 pub(crate) const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
 
-/// How much of a body that is too long is read and thrown away, in bytes. A client that is still sending when
-/// the connection closes may lose the answer that tells it why.
+/// Bytes of bodies for one component that the process holds at once.
+const MAX_BUFFERED_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of batches that the process holds at once. A budget of their own, so that batches cannot keep out the requests
+/// for one component.
+const MAX_BUFFERED_BATCH_BYTES: usize = 40 * 1024 * 1024;
+/// Bodies longer than this, in bytes, are read on a blocking thread: parsing them takes about a millisecond or more.
+const MAX_INLINE_BYTES: usize = 16 * 1024;
+/// How many bodies are read on blocking threads at once. Reading takes some multiple of the body's memory.
+const READS_AT_ONCE: usize = 2;
+/// Answers with more components than this are serialised on a blocking thread.
+const MAX_INLINE_COMPONENTS: usize = 256;
+
+/// How much of a body that is refused is read and thrown away, in bytes. A client that is still sending when the
+/// connection closes may lose the answer that tells it why.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 
 /// The media type of a JSON body.
@@ -31,22 +43,108 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of a JSON merge patch (RFC 7396).
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A JSON body of at most so many bytes.
-pub(crate) struct JsonBody<const LIMIT: usize>(pub(crate) Bytes);
+/// The memory that the bodies of all requests may take, and the work of reading them. Clones are the same budget.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyBudget {
+    single: Arc<Semaphore>,
+    batch: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+}
 
-impl<const LIMIT: usize> JsonBody<LIMIT> {
-    /// What it holds.
-    pub(crate) fn value(&self) -> Result<Value, Problem> {
-        json::read(&self.0)
+impl Default for BodyBudget {
+    fn default() -> Self {
+        Self {
+            single: Arc::new(Semaphore::new(MAX_BUFFERED_BYTES)),
+            batch: Arc::new(Semaphore::new(MAX_BUFFERED_BATCH_BYTES)),
+            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+        }
     }
 }
 
-impl<S: Sync, const LIMIT: usize> FromRequest<S> for JsonBody<LIMIT> {
+/// The share of the budget that one body has taken so far, given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct BodyLease {
+    budget: Arc<Semaphore>,
+    /// The whole budget, in bytes.
+    most: usize,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyLease {
+    /// Makes the share cover what was made of a body, where that takes more memory than the body. One body may take
+    /// the whole budget, however much it comes to, so that it is at least alone.
+    pub(crate) fn cover(&mut self, bytes: usize) -> Result<(), Problem> {
+        let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        match bytes.min(self.most).checked_sub(taken) {
+            None | Some(0) => Ok(()),
+            Some(more) => self.grow(more),
+        }
+    }
+
+    /// Takes as many bytes more, unless they are not there.
+    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        match Arc::clone(&self.budget).try_acquire_many_owned(permits) {
+            Ok(more) => {
+                match &mut self.taken {
+                    Some(taken) => taken.merge(more),
+                    None => self.taken = Some(more),
+                }
+                Ok(())
+            }
+            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(Problem::new(
+                Kind::Busy,
+                "the bodies of other requests take all the memory that there is for bodies; nothing was changed",
+            )),
+        }
+    }
+}
+
+/// A JSON body of at most so many bytes.
+pub(crate) struct JsonBody<const LIMIT: usize> {
+    bytes: Bytes,
+    lease: BodyLease,
+    reads: Arc<Semaphore>,
+}
+
+impl<const LIMIT: usize> JsonBody<LIMIT> {
+    /// What a function makes of the body. A long body is read on a blocking thread. The lease belongs to what was
+    /// read: it is kept until that is no longer needed.
+    pub(crate) async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&[u8], &mut BodyLease) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(T, BodyLease), Problem> {
+        let Self { bytes, mut lease, reads } = self;
+        if bytes.len() <= MAX_INLINE_BYTES {
+            return Ok((read(&bytes, &mut lease)?, lease));
+        }
+        let failed = |error: &dyn std::fmt::Display| {
+            Problem::unexpected(Kind::Internal, "the body could not be read", error)
+        };
+        let permit = reads.acquire_owned().await.map_err(|closed| failed(&closed))?;
+        let work = move || {
+            let _permit = permit;
+            // The lease comes along: a client that hangs up does not give back memory that is still in use.
+            read(&bytes, &mut lease).map(|read| (read, lease))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?
+    }
+}
+
+impl<S: Sync, const LIMIT: usize> FromRequest<S> for JsonBody<LIMIT>
+where
+    BodyBudget: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         media_type(request.method(), request.headers())?;
-        read(request, LIMIT).await.map(Self)
+        let BodyBudget { single, batch, reads } = BodyBudget::from_ref(state);
+        let (budget, most) =
+            if LIMIT > MAX_BYTES { (batch, MAX_BUFFERED_BATCH_BYTES) } else { (single, MAX_BUFFERED_BYTES) };
+        let mut lease = BodyLease { budget, most, taken: None };
+        let bytes = buffer(request, LIMIT, &mut lease).await?;
+        Ok(Self { bytes, lease, reads })
     }
 }
 
@@ -71,7 +169,7 @@ fn media_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+async fn buffer(request: Request, limit: usize, lease: &mut BodyLease) -> Result<Bytes, Problem> {
     let (parts, body) = request.into_parts();
     let stated: Option<usize> =
         parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -85,18 +183,44 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     }
     // Most bodies come in one piece, which is then not copied.
     let Some(first) = chunks.try_next().await.map_err(unreadable)? else { return Ok(Bytes::new()) };
-    if stated == Some(first.len()) {
+    let mut read = first.len();
+    if stated == Some(read) {
+        lease.grow(read)?;
         return Ok(first);
     }
-    let mut whole = BytesMut::from(first);
-    while whole.len() <= limit {
-        match chunks.try_next().await.map_err(unreadable)? {
-            Some(chunk) => whole.extend_from_slice(&chunk),
-            None => return Ok(whole.freeze()),
+    let mut whole = BytesMut::new();
+    let mut next = Some(first);
+    let mut refused = None;
+    while let Some(chunk) = next.take() {
+        let missing = (whole.len() + chunk.len()).saturating_sub(whole.capacity());
+        if missing > 0 {
+            // What was only stated is not taken on trust. Of what follows a first MiB the whole rest is, so that of
+            // many long bodies at once those that are let in are read to their end.
+            let rest = match stated {
+                Some(stated) if read > MAX_BYTES => stated.saturating_sub(whole.capacity()),
+                _ => whole.capacity(),
+            };
+            let more = rest.max(missing);
+            refused = lease.grow(more).err();
+            if refused.is_some() {
+                break;
+            }
+            whole.reserve(whole.capacity() - whole.len() + more);
         }
+        whole.extend_from_slice(&chunk);
+        if whole.len() > limit {
+            break;
+        }
+        next = chunks.try_next().await.map_err(unreadable)?;
+        read += next.as_ref().map_or(0, Bytes::len);
     }
-    discard(chunks, whole.len()).await;
-    Err(too_large(limit))
+    if refused.is_none() && whole.len() <= limit {
+        return Ok(whole.freeze());
+    }
+    drop(whole);
+    lease.taken = None;
+    discard(chunks, read).await;
+    Err(refused.unwrap_or_else(|| too_large(limit)))
 }
 
 /// Why a body did not come to its end.
@@ -133,4 +257,17 @@ pub(crate) fn of(value: &impl serde::Serialize, components: usize) -> Result<Bod
     serde_json::to_writer(&mut body, value)
         .map(|()| Body::from(body))
         .map_err(|error| Problem::unexpected(Kind::Internal, "the service cannot write its answer", &error))
+}
+
+/// The same for as many components as a client chose: many are serialised on a blocking thread.
+pub(crate) async fn of_many(
+    value: impl serde::Serialize + Send + 'static,
+    components: usize,
+) -> Result<Body, Problem> {
+    if components <= MAX_INLINE_COMPONENTS {
+        return of(&value, components);
+    }
+    tokio::task::spawn_blocking(move || of(&value, components))
+        .await
+        .map_err(|error| Problem::unexpected(Kind::Internal, "the service cannot write its answer", &error))?
 }

@@ -1,6 +1,7 @@
 //! `/api/v1/components`: the components over HTTP.
 
 mod batch;
+mod batch_body;
 mod batch_schema;
 mod cursor;
 mod fields;

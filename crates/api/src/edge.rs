@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, Uri, header},
+    http::{HeaderValue, Method, Uri, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -37,7 +37,7 @@ pub(crate) const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// How many header fields a request may have.
 pub(crate) const MAX_HEADER_FIELDS: usize = 100;
 
-/// Refuses a request whose head is too long.
+/// Refuses a request whose head is too long, or does not say once what host it is meant for (RFC 9112 §3.2).
 fn check_head(request: &Request) -> Result<(), Problem> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > MAX_TARGET_BYTES {
@@ -54,6 +54,11 @@ fn check_head(request: &Request) -> Result<(), Problem> {
             headers.len()
         );
         return Err(Problem::new(Kind::HeadersTooLarge, detail));
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        let detail = format!("the request has {hosts} Host header fields, and must have one");
+        return Err(Problem::new(Kind::BadRequest, detail));
     }
     Ok(())
 }
@@ -199,7 +204,8 @@ mod tests {
             .route("/never", get(std::future::pending::<&'static str>))
             .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
             .layer(middleware::from_fn_with_state(Arc::new(plain), edge));
-        let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let request =
+            Request::get(path).header(header::HOST, "test").body(axum::body::Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.headers()[header::CONTENT_TYPE], MEDIA_TYPE);
         let status = response.status();

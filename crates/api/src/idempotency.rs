@@ -4,7 +4,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, request::Parts},
 };
-use inventory_core::Token;
+use inventory_core::TokenId;
 use inventory_store::Idempotency;
 use sha2::{Digest, Sha256};
 use utoipa::{
@@ -32,9 +32,9 @@ pub(crate) struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
     /// The name under which the answer to this request is kept: what is asked of whom, and by whom.
-    pub(crate) fn of(self, token: &Token, path: &str, body: &[u8]) -> Option<Idempotency> {
+    pub(crate) fn of(self, token: TokenId, path: &str, body: &[u8]) -> Option<Idempotency> {
         self.0.map(|key| Idempotency {
-            scope: token.id.to_string(),
+            scope: token.to_string(),
             key,
             // No path holds a line end, so where one part ends and the next begins is plain.
             fingerprint: Sha256::new_with_prefix("POST ")

@@ -1,37 +1,82 @@
 //! JSON as clients send it, read strictly: a member that is named twice is an error, not a choice.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::{kind::Kind, problem::Problem};
 
 /// Reads a body. It may nest 127 levels deep, which is the limit of `serde_json`.
 pub(crate) fn read(body: &[u8]) -> Result<Value, Problem> {
+    read_with(body, Strict(&Allowance::new(usize::MAX)))?.map_err(malformed)
+}
+
+/// Reads a body with a seed. What is not UTF-8 is a problem at once.
+pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
+    body: &'de [u8],
+    seed: S,
+) -> Result<Result<S::Value, serde_json::Error>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         Problem::new(
             Kind::MalformedBody,
             format!("the body is not UTF-8: byte {} is not part of a character", error.valid_up_to()),
         )
     })?;
-    match serde_json::from_str::<Strict>(text) {
-        Ok(Strict(value)) => Ok(value),
-        Err(error) => Err(Problem::new(Kind::MalformedBody, format!("the body is not JSON: {error}"))),
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Ok(seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)))
+}
+
+/// A body that is not JSON.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+pub(crate) fn malformed(error: serde_json::Error) -> Problem {
+    Problem::new(Kind::MalformedBody, format!("the body is not JSON: {error}"))
+}
+
+/// Bytes of memory that a value takes beside its text, roughly.
+const VALUE_BYTES: usize = 64;
+
+/// The memory that values may take, in bytes. A few bytes of JSON can be a value of many.
+pub(crate) struct Allowance {
+    most: usize,
+    used: Cell<usize>,
+}
+
+impl Allowance {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { most: bytes, used: Cell::new(0) }
+    }
+
+    /// How much of it was used.
+    pub(crate) fn used(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Whether it was not enough.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.used() > self.most
+    }
+
+    /// Takes the memory of a value with so many bytes of text.
+    fn take<E: Error>(&self, text: usize) -> Result<(), E> {
+        self.used.set(self.used().saturating_add(text).saturating_add(VALUE_BYTES));
+        if self.is_exceeded() { Err(E::custom("more than is taken")) } else { Ok(()) }
     }
 }
 
-struct Strict(Value);
+/// Reads a value, within an allowance.
+#[derive(Clone, Copy)]
+pub(crate) struct Strict<'a>(pub(crate) &'a Allowance);
 
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,17 +103,15 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        self.0.take(value.len())?;
         Ok(value.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
+            self.0.take(0)?;
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -76,15 +119,39 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(name) = members.next_key_seed(Name(self.0))? {
             // Which of the two counts is not defined (RFC 8259 §4), so neither does.
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
             }
-            let Strict(value) = members.next_value()?;
+            let value = members.next_value_seed(self)?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// Reads the name of a member, within an allowance.
+pub(crate) struct Name<'a>(pub(crate) &'a Allowance);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<String, E> {
+        self.0.take(name.len())?;
+        Ok(name.to_owned())
     }
 }
 

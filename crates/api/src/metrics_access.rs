@@ -2,10 +2,15 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, HOST},
+    uri::Authority,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use inventory_core::Scope;
 use sha2::{Digest, Sha256};
@@ -29,6 +34,10 @@ const BASIC_CHALLENGE: &str = "Basic realm=\"inventory metrics\", charset=\"UTF-
 pub enum MetricsAccess {
     /// Everyone who can connect.
     Open,
+    /// Everyone who can connect and names a loopback host: the listener is one that only this machine reaches. So no page
+    /// can read them whose host name was made to lead here (DNS rebinding). An API token with the scope `metrics` opens
+    /// them under any name.
+    Loopback,
     /// Who sends this token, or an API token with the scope `metrics`: as a bearer token, or as the password of the
     /// user `metrics`.
     Token(TokenDigest),
@@ -63,14 +72,21 @@ impl MetricsAccess {
     ) -> Result<(), Problem> {
         let expected = match self {
             Self::Open => return Ok(()),
+            Self::Loopback if names_loopback(headers) => return Ok(()),
             Self::Token(token) => Some(token),
-            Self::Closed => None,
+            Self::Loopback | Self::Closed => None,
         };
         let Some(secret) = secret(headers) else {
             return Err(match expected {
                 Some(_) => unauthorized(
                     "send the token of INVENTORY_METRICS_TOKEN, or an API token with the scope \"metrics\", in the \
                      header Authorization: Bearer TOKEN or as the password of the user metrics",
+                ),
+                None if matches!(self, Self::Loopback) => Problem::new(
+                    Kind::Forbidden,
+                    "without a token the metrics of this listener are open to requests whose Host is localhost or a \
+                     loopback address: set INVENTORY_METRICS_PUBLIC=true to open them under any name, or \
+                     INVENTORY_METRICS_TOKEN to ask scrapers for a token",
                 ),
                 None => Problem::new(
                     Kind::Forbidden,
@@ -99,6 +115,7 @@ impl fmt::Debug for MetricsAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Open => "Open",
+            Self::Loopback => "Loopback",
             Self::Token(_) => "Token",
             Self::Closed => "Closed",
         })
@@ -115,6 +132,21 @@ impl TokenDigest {
 
 fn digest(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Whether a request names a host that is this machine by its very name, or none, as no browser does.
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST) else { return true };
+    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match address.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        // RFC 6761 §6.3.
+        Err(_) => host.rsplit('.').next().is_some_and(|label| label.eq_ignore_ascii_case("localhost")),
+    }
 }
 
 /// The token that a request sends, in either way.

@@ -116,7 +116,10 @@ mod tests {
             recorded(8, UserDeleted { user: user.clone() }.into()),
             recorded(9, UserSignedIn { user: user.id, name: user.name.clone(), session, address }.into()),
             recorded(10, UserSignedOut { user: user.id, name: user.name.clone(), session }.into()),
-            recorded(11, SignInRefused { user: None, address, reason: SignInRefusal::UnknownUser }.into()),
+            recorded(
+                11,
+                SignInRefused { user: None, address, reason: SignInRefusal::UnknownUser, count: None }.into(),
+            ),
         ];
         let names: Vec<_> = events.iter().map(|event| event.data.type_name()).collect();
         assert_eq!(names, EVENT_TYPES, "every type of event is here");

@@ -14,6 +14,7 @@ mod mapping;
 mod plan;
 mod sheet;
 mod table;
+mod width;
 
 pub use existing::existing;
 pub use fault::Fault;

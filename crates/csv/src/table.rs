@@ -10,7 +10,11 @@ use crate::{
     cell,
     fault::{Fault, shown},
     mapping::{Filling, Layout, LayoutError, Mapping, Slot, trim},
+    width::{self, MAX_CELL_BYTES, MAX_CELLS},
 };
+
+/// How much may be wrong with the single rows of a file: so many faults are kept, each with what was found.
+const MAX_FAULTS: usize = 100_000;
 
 /// A row that can be understood by itself.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Form<'a> {
     pub list_separator: &'a str,
     /// How many rows the file may have.
     pub max_rows: usize,
+    /// How many values of custom fields all rows may have together.
+    pub max_custom_values: usize,
 }
 
 /// What is wrong with a file as a whole.
@@ -70,6 +76,20 @@ pub enum TableError {
     /// The file has more rows than are taken.
     #[error("the file has more than {0} rows, which is the most here")]
     TooManyRows(usize),
+    /// The rows have more values of custom fields than are taken.
+    #[error("the rows have more than {0} values of custom fields, which is the most here: split the file")]
+    TooManyCustomValues(usize),
+    /// A line of the file has more cells than are taken.
+    #[error("a line of the file has more than {MAX_CELLS} cells, which is the most here")]
+    TooManyCells,
+    /// A cell is longer than is taken.
+    #[error(
+        "a cell of the file is longer than {MAX_CELL_BYTES} bytes, which is the most here; is a quote missing?"
+    )]
+    CellTooLong,
+    /// More is wrong than can be told.
+    #[error("more than {MAX_FAULTS} things are wrong with the file, of which the first is: {0}")]
+    TooManyFaults(Box<Fault>),
 }
 
 /// How a file begins.
@@ -87,7 +107,7 @@ const DELIMITERS: [u8; 3] = *b",;\t";
 impl Header {
     /// Reads the header and the cells of the first rows, at most `rows`.
     pub fn read(bytes: &[u8], delimiter: u8, rows: usize) -> Result<Self, TableError> {
-        let mut reader = reader(bytes, delimiter);
+        let mut reader = reader(bytes, delimiter)?;
         let columns = header(&mut reader)?;
         let mut samples = vec![Vec::new(); columns.len()];
         for record in reader.byte_records().take(rows) {
@@ -108,8 +128,9 @@ impl Header {
     }
 }
 
-fn reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes)
+fn reader(bytes: &[u8], delimiter: u8) -> Result<csv::Reader<&[u8]>, TableError> {
+    width::check(bytes, delimiter)?;
+    Ok(csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes))
 }
 
 fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, TableError> {
@@ -123,19 +144,30 @@ fn header(reader: &mut csv::Reader<&[u8]>) -> Result<Vec<String>, TableError> {
 impl Table {
     /// Reads a file. What is wrong with single rows is in the result; an error is about the whole.
     pub fn read(bytes: &[u8], form: &Form<'_>) -> Result<Self, TableError> {
-        let mut reader = reader(bytes, form.delimiter);
+        let mut reader = reader(bytes, form.delimiter)?;
         let header = header(&mut reader)?;
         let layout = Layout::new(&header, form.mappings)?;
         let mut rows = Vec::new();
         let mut faults = Vec::new();
+        let mut custom_values = 0;
         for (count, record) in reader.byte_records().enumerate() {
             let record = record.map_err(TableError::Unreadable)?;
             if count >= form.max_rows {
                 return Err(TableError::TooManyRows(form.max_rows));
             }
             match read_row(&record, &header, &layout, form.list_separator) {
-                Ok(row) => rows.push(row),
+                Ok(row) => {
+                    let fields = row.patch.custom_fields.as_ref().and_then(Option::as_ref);
+                    custom_values += fields.map_or(0, |fields| fields.0.len());
+                    if custom_values > form.max_custom_values {
+                        return Err(TableError::TooManyCustomValues(form.max_custom_values));
+                    }
+                    rows.push(row);
+                }
                 Err(found) => faults.extend(found),
+            }
+            if faults.len() > MAX_FAULTS {
+                return Err(TableError::TooManyFaults(Box::new(faults.swap_remove(0))));
             }
         }
         let repeated = repeated_skus(&rows, &layout);
@@ -351,8 +383,16 @@ mod tests {
 
     #[test]
     fn no_more_rows_are_read_than_are_taken() {
-        let form = |max_rows| Form { mappings: &[], delimiter: b',', list_separator: ",", max_rows };
+        let form = |max_rows| Form {
+            mappings: &[],
+            delimiter: b',',
+            list_separator: ",",
+            max_rows,
+            max_custom_values: 1,
+        };
         assert_eq!(Table::read(b"sku,name\nA,a\nB,b\n", &form(2)).unwrap().rows.len(), 2);
         assert!(matches!(Table::read(b"sku,name\nA,a\nB,b\n", &form(1)), Err(TableError::TooManyRows(1))));
+        let file = b"sku,name,custom_fields.a\nA,a,1\nB,b,2\n";
+        assert!(matches!(Table::read(file, &form(2)), Err(TableError::TooManyCustomValues(1))));
     }
 }

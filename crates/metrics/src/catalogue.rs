@@ -106,6 +106,8 @@ catalogue! {
         "Writes that wait for the writer";
     WRITER_EVENTS = Counter, "inventory_writer_events_total", "events", &[], Figures,
         "Total number of events that this process committed, of any type";
+    SIGN_INS_REFUSED = Counter, "inventory_sign_ins_refused_total", "sign-ins", &[], Figures,
+        "Total number of sign-ins that this process refused because of the name or the password, also those without an event";
     DATABASE_READ_CONNECTIONS = Gauge, "inventory_database_read_connections", "connections", STATE, Figures,
         "Open database connections for reads";
     DATABASE_READ_CONNECTIONS_MAX = Gauge, "inventory_database_read_connections_max", "connections", &[], Figures,

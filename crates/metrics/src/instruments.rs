@@ -113,6 +113,7 @@ pub(crate) struct Figures {
     failed: Counter,
     waiting: Gauge,
     events: Counter,
+    sign_ins_refused: Counter,
     readers_idle: Gauge,
     readers_used: Gauge,
     readers_max: Gauge,
@@ -148,6 +149,7 @@ impl Figures {
             failed: the::WRITER_WRITES.counter(to, &["failed"]),
             waiting: the::WRITER_WAITING.gauge(to, &[]),
             events: the::WRITER_EVENTS.counter(to, &[]),
+            sign_ins_refused: the::SIGN_INS_REFUSED.counter(to, &[]),
             readers_idle: the::DATABASE_READ_CONNECTIONS.gauge(to, &["idle"]),
             readers_used: the::DATABASE_READ_CONNECTIONS.gauge(to, &["used"]),
             readers_max: the::DATABASE_READ_CONNECTIONS_MAX.gauge(to, &[]),
@@ -161,7 +163,8 @@ impl Figures {
     }
 
     pub(crate) fn read(&self, readings: &Readings) {
-        let Readings { writer, readers, tailer_halted, count_drift, last_backup, event_streams } = *readings;
+        let Readings { writer, sign_ins_refused, readers, tailer_halted, count_drift, last_backup, event_streams } =
+            *readings;
         let Writer { transactions, retries, done, refused, failed, waiting, events } = writer;
         self.transactions.absolute(transactions);
         self.retries.absolute(retries);
@@ -170,6 +173,7 @@ impl Figures {
         self.failed.absolute(failed);
         self.waiting.set(float(waiting));
         self.events.absolute(events);
+        self.sign_ins_refused.absolute(sign_ins_refused);
         let Pool { open, idle, max } = readers;
         self.readers_idle.set(float(idle));
         self.readers_used.set(float(open.saturating_sub(idle)));

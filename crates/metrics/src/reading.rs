@@ -19,6 +19,8 @@ pub struct Snapshot {
 pub struct Readings {
     /// The writer.
     pub writer: Writer,
+    /// Sign-ins refused.
+    pub sign_ins_refused: u64,
     /// The connections for reads.
     pub readers: Pool,
     /// Whether the tailer has stopped because the log is broken.

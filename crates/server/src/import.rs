@@ -31,6 +31,7 @@ pub(crate) async fn run(common: &Common, options: Import) -> anyhow::Result<()> 
         delimiter: options.delimiter,
         list_separator: &options.list_separator,
         max_rows: usize::MAX,
+        max_custom_values: usize::MAX,
     };
     let table = Table::read(&bytes, &form).map_err(explained)?;
     drop(bytes);

@@ -123,10 +123,11 @@ async fn serve(
     let admin = Admin::new(store.clone());
     let connections = |name, count| Connections::new(name, count, settings.trusted_proxies.clone());
     if let Some(listener) = metrics_listener {
+        let on_loopback = listener.local_addr()?.ip().is_loopback();
         let connections = connections("metrics", descriptors::METRICS_CONNECTIONS);
         listeners.spawn(listen::serve(
             listener,
-            app.metrics_router(),
+            app.metrics_router(on_loopback),
             tls.clone(),
             connections,
             stop.clone(),
@@ -290,7 +291,8 @@ fn metrics_access(options: &Serve, token: Option<&secret::Text>) -> Result<Metri
             "INVENTORY_METRICS_PUBLIC and INVENTORY_METRICS_TOKEN contradict each other".to_owned(),
         )),
         Some(token) => Ok(MetricsAccess::token(token.as_str())),
-        None if options.metrics_public || local => Ok(MetricsAccess::Open),
+        None if options.metrics_public => Ok(MetricsAccess::Open),
+        None if local => Ok(MetricsAccess::Loopback),
         None => Ok(MetricsAccess::Closed),
     }
 }

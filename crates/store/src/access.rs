@@ -4,12 +4,13 @@
 //! anything that a person decides, such as when a token was last used, is none.
 
 mod password;
+mod refusals;
 mod session;
 mod step;
 mod token;
 mod user;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU64, sync::Arc};
 
 use inventory_core::{SessionId, SignInRefusal, Token, TokenId, User, UserChange, UserId, UserName};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub use token::{Authenticated, NewToken};
 pub use user::NewPassword;
 
 pub(crate) use password::{PasswordHash, Passwords};
+pub(crate) use refusals::Refusals;
 pub(crate) use session::purge as purge_sessions;
 pub(crate) use step::carry_out;
 pub(crate) use token::TokenCache;
@@ -54,7 +56,13 @@ pub(crate) enum AccessOperation {
     /// End sessions of a user.
     SignOut { user: UserId, which: Sessions },
     /// Record that someone was not let in.
-    RefuseSignIn { user: Option<UserId>, address: IpAddr, reason: SignInRefusal },
+    RefuseSignIn {
+        user: Option<UserId>,
+        address: IpAddr,
+        reason: SignInRefusal,
+        /// How many there were, where the event stands for several.
+        count: Option<NonZeroU64>,
+    },
 }
 
 /// How a token is named in a request to revoke it.

@@ -18,7 +18,7 @@ use sea_orm::{
 use crate::{
     database_url::DatabaseUrl,
     db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
-    error::{OpenError, ReadError},
+    error::OpenError,
     fault::{Fault, fault},
     replay::REPLAY_CONNECTIONS,
     store::Config,
@@ -318,11 +318,5 @@ fn pending(schema: Schema) -> Result<usize, OpenError> {
         }
         Schema::TooNew(needed) => Err(OpenError::TooNew { release: RELEASE, needed }),
         Schema::Undeclared(migration) => Err(OpenError::Undeclared { release: RELEASE, migration }),
-    }
-}
-
-impl From<DbErr> for ReadError {
-    fn from(error: DbErr) -> Self {
-        Self::Unavailable(error.to_string())
     }
 }

@@ -7,6 +7,10 @@ pub enum ReadError {
     /// The database does not answer, or not in time.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// The database refused the question for a reason that the service does not know. With the code of the database,
+    /// where there is one.
+    #[error("the database failed: {0}")]
+    Failed(String),
     /// A page of a walk that began too many events ago, or in a log that was another.
     #[error("the walk through the list has lasted too long")]
     Expired,

@@ -2,6 +2,8 @@
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
+use crate::{error::ReadError, write::WriteError};
+
 /// What kind of trouble it is, which decides what the writer does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -26,15 +28,90 @@ const SQLITE_UNIQUE: [&str; 2] = ["2067", "1555"];
 /// The primary codes `SQLITE_BUSY` and `SQLITE_LOCKED`: the low byte of an extended code.
 const SQLITE_TRANSIENT: [u32; 2] = [5, 6];
 
-pub(crate) fn fault(error: &DbErr) -> Fault {
-    let error = match error {
+/// PostgreSQL's codes for a resource that is used up, such as the disk (`53…`), and for a statement, an idle transaction
+/// or a transaction that took too long.
+const PG_EXHAUSTED: &str = "53";
+const PG_TIMEOUTS: [&str; 3] = ["57014", "25P03", "25P04"];
+/// The primary codes `SQLITE_INTERRUPT` (a deadline), `SQLITE_IOERR`, `SQLITE_FULL` and `SQLITE_CANTOPEN`: the file is to
+/// SQLite what the connection is to PostgreSQL.
+const SQLITE_AWAY: [u32; 4] = [9, 10, 13, 14];
+
+/// The error of the driver, where there is one.
+fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
         DbErr::Exec(RuntimeErr::SqlxError(error))
         | DbErr::Query(RuntimeErr::SqlxError(error))
-        | DbErr::Conn(RuntimeErr::SqlxError(error)) => error,
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return Fault::Disconnected,
-        _ => return Fault::Other,
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether the database does not answer now but may later: the connection is lost, something took too long or is
+/// locked, or the disk is full. Any other error is a defect, of the service or of its database.
+fn is_away(error: &DbErr) -> bool {
+    match fault(error) {
+        Fault::Transient | Fault::Disconnected => true,
+        Fault::Unique => false,
+        Fault::Other => match driver_error(error) {
+            Some(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                    code.starts_with(PG_EXHAUSTED) || PG_TIMEOUTS.contains(&&*code)
+                } else {
+                    code.parse::<u32>().is_ok_and(|code| SQLITE_AWAY.contains(&(code & 0xff)))
+                }
+            }
+            _ => false,
+        },
+    }
+}
+
+/// What an error says, with the code of the database.
+fn with_code(error: &DbErr) -> String {
+    match driver_error(error) {
+        // SQLite's messages have it.
+        Some(sqlx::Error::Database(cause))
+            if cause.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() =>
+        {
+            format!("{error} (code: {})", cause.code().unwrap_or_default())
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl From<DbErr> for ReadError {
+    fn from(error: DbErr) -> Self {
+        let text = with_code(&error);
+        if is_away(&error) { Self::Unavailable(text) } else { Self::Failed(text) }
+    }
+}
+
+impl From<ReadError> for WriteError {
+    /// For a write that needs an answer first.
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unavailable(text) => Self::Unavailable(text),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<&DbErr> for WriteError {
+    /// For a write of which nothing is in the database.
+    fn from(error: &DbErr) -> Self {
+        let text = with_code(error);
+        if is_away(error) { Self::Unavailable(text) } else { Self::Failed(text) }
+    }
+}
+
+/// What kind of trouble an error is.
+pub(crate) fn fault(error: &DbErr) -> Fault {
+    let error = match (driver_error(error), error) {
+        (Some(error), _) => error,
+        (None, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => return Fault::Disconnected,
+        (None, _) => return Fault::Other,
     };
-    match &**error {
+    match error {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             let primary = code.parse::<u32>().ok().map(|code| code & 0xff);

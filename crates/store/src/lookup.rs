@@ -79,8 +79,7 @@ impl CoreTask for Lookups {
             ids.dedup();
             // A defect here must not end the task on which all these reads depend.
             let rows = AssertUnwindSafe(read::by_id(&self.database, ids)).catch_unwind().await;
-            let rows =
-                rows.unwrap_or_else(|_panic| Err(ReadError::Unavailable("a panic in a read".to_owned())));
+            let rows = rows.unwrap_or_else(|_panic| Err(ReadError::Failed("a panic in a read".to_owned())));
             for Request { id, answer } in waiting.drain(..) {
                 // Whoever asked may have hung up.
                 let _hung_up = answer.send(match &rows {

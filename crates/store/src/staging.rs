@@ -199,14 +199,14 @@ impl Store {
     }
 
     /// Gives a staged file other settings, and rows that are planned by them in the place of all that it had. It
-    /// can be started from then on.
+    /// can be started from then on. Whether the file was still there: newer ones of its user may have taken its place.
     pub async fn plan_staged(
         &self,
         id: Uuid,
         settings: String,
         rows: Vec<StagedRow>,
         outcome: Option<String>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
         let database = self.database();
         let mut counts = [0_i64; 4];
         for row in &rows {
@@ -226,12 +226,16 @@ impl Store {
             outcome: Set(outcome),
             ..Default::default()
         };
-        staged_import::Entity::update_many()
+        // It is kept from being removed until the commit.
+        let updated = staged_import::Entity::update_many()
             .set(planned)
             .col_expr(staged_import::Column::Plan, Expr::col(staged_import::Column::Plan).add(1))
             .filter(staged_import::Column::Id.eq(id))
             .exec(&transaction)
             .await?;
+        if updated.rows_affected == 0 {
+            return Ok(false);
+        }
         staged_row::Entity::delete_many()
             .filter(staged_row::Column::ImportId.eq(id))
             .exec(&transaction)
@@ -253,7 +257,8 @@ impl Store {
             let into = "INSERT INTO staged_row (import_id, line, kind, body)";
             transaction.execute_raw(insert(database.backend(), into, values.into_iter(), "")).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Rows of a staged file, of one kind or of all, in the order of the file: at most `limit`, after as many as

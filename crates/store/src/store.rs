@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Passwords, TokenCache},
+    access::{Passwords, Refusals, TokenCache},
     activity::{self, Activity},
     check::{self, CheckReport},
     count,
@@ -113,6 +113,8 @@ pub struct Stats {
     pub writes_waiting: u64,
     /// Events that this process committed.
     pub events_committed: u64,
+    /// Sign-ins that were refused.
+    pub sign_ins_refused: u64,
     /// Whether the tailer has stopped because the log is broken.
     pub tailer_halted: bool,
     /// The drift that the last audit of the count found.
@@ -143,6 +145,7 @@ struct Inner {
     clock: Clock,
     tokens: TokenCache,
     passwords: Passwords,
+    refusals: Refusals,
     /// Held by whoever writes down that a session was seen.
     seeing: Arc<Semaphore>,
     requests: mpsc::Sender<Request>,
@@ -201,6 +204,7 @@ impl Store {
             clock: config.clock,
             tokens: TokenCache::default(),
             passwords: Passwords::default(),
+            refusals: Refusals::default(),
             seeing: Arc::new(Semaphore::new(1)),
             requests,
             lookup,
@@ -308,6 +312,14 @@ impl Store {
 
     pub(crate) fn seeing(&self) -> &Arc<Semaphore> {
         &self.inner.seeing
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.inner.refusals
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.stop
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -472,6 +484,7 @@ impl Store {
             writes_failed: failed.load(Ordering::Relaxed),
             writes_waiting: waiting as u64,
             events_committed: events.load(Ordering::Relaxed),
+            sign_ins_refused: self.inner.refusals.total(),
             tailer_halted: halted.load(Ordering::Relaxed),
             count_drift: drift.load(Ordering::Relaxed),
             last_backup: last_backup.load(Ordering::Relaxed),
@@ -509,6 +522,7 @@ impl Store {
     /// Finishes the writes that wait, publishes their events, closes the bus, waits for the subscribers to
     /// finish, and closes the connections.
     pub async fn close(&self) {
+        self.record_rest_of_refusals().await;
         // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
         self.inner.tasks.expect_end();
         self.inner.stop.cancel();

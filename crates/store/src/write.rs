@@ -201,6 +201,10 @@ pub enum WriteError {
     /// The database does not answer. Nothing was changed.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// The database refused the write for a reason that the service does not know, with the code of the database where
+    /// there is one; or the service failed itself. Nothing was changed.
+    #[error("the write failed: {0}")]
+    Failed(String),
     /// The connection was lost during the commit and the log cannot be asked either: the write may have been
     /// carried out or not.
     #[error(

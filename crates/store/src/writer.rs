@@ -367,18 +367,16 @@ impl Writer {
 
     fn fail(&self, waiters: Vec<Waiter>, failure: &Failure) {
         let error = match failure {
-            Failure::Rolledback(error) | Failure::Lost(error) => {
-                tracing::error!(%error, writes = waiters.len(), "writes failed");
-                WriteError::Unavailable(error.to_string())
-            }
-            Failure::Unknown => {
-                tracing::error!(writes = waiters.len(), "outcome of writes unknown");
-                WriteError::Unknown
-            }
+            // Logged by whoever asked, who knows the request.
+            Failure::Rolledback(error) | Failure::Lost(error) => WriteError::from(error),
+            Failure::Unknown => WriteError::Unknown,
         };
         self.figures.failed.fetch_add(waiters.len() as u64, Ordering::Relaxed);
         for waiter in waiters {
-            let _hung_up = waiter.answer.send(Err(error.clone()));
+            let waits = waiter.claim.take();
+            if waiter.answer.send(Err(error.clone())).is_err() && waits {
+                tracing::error!(%error, "a write failed whose client had hung up");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use inventory_store::{Staged, Store};
 use uuid::Uuid;
 
 use super::{
-    Imports, content, find, planning,
+    Imports, content, find, keep_plan, planning,
     settings::{self, CUSTOM, FILL, Settings},
     shortened,
 };
@@ -128,13 +128,15 @@ impl ColumnsPage {
 async fn page(
     Editor(editor): Editor,
     State(store): State<Store>,
+    State(imports): State<Imports>,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
-    let content = content(&store, &staged).await?;
     let settings = parsed(&staged)?;
-    let header = header(&content, u8::try_from(settings.delimiter).unwrap_or(b','));
-    let header = header.map_err(Failure::BadRequest)?;
+    let turn = imports.turn().await?;
+    let content = content(&store, &turn, &staged).await?;
+    let delimiter = u8::try_from(settings.delimiter).unwrap_or(b',');
+    let header = turn.work(move || header(&content, delimiter)).await?.map_err(Failure::BadRequest)?;
     ColumnsPage::new(&editor, staged, header, settings).answer(StatusCode::OK)
 }
 
@@ -152,18 +154,21 @@ async fn choose(
     fields: Fields,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
-    let content = content(&store, &staged).await?;
+    let turn = imports.turn().await?;
+    let content = content(&store, &turn, &staged).await?;
     let delimiter = u8::try_from(settings::delimiter(&fields)).unwrap_or(b',');
-    let header = header(&content, delimiter).map_err(Failure::BadRequest)?;
+    let read = move || (header(&content, delimiter), content);
+    let (header, content) = turn.work(read).await?;
+    let header = header.map_err(Failure::BadRequest)?;
     // Cells that are separated otherwise are other columns, which have yet to be looked at.
     if fields.text("delimiter_shown") != fields.text("delimiter") {
         let settings = Settings::suggested(&header, delimiter);
         return ColumnsPage::new(&editor, staged, header, settings).answer(StatusCode::OK);
     }
     let settings = Settings::read(&fields, &header);
-    match planning::plan(&store, &imports, content, &settings).await? {
+    match planning::plan(&store, &turn, content, &settings).await? {
         Ok(rows) => {
-            store.plan_staged(staged.id, settings.text(), rows, None).await?;
+            keep_plan(&store, staged.id, &settings, rows, None).await?;
             Ok(Redirect::to(&super::path(staged.id)).into_response())
         }
         Err(error) => {

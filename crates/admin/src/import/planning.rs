@@ -8,7 +8,7 @@ use inventory_store::{Expected, Operation, RowKind, StagedRow, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Imports, settings::Settings};
+use super::{Turn, settings::Settings};
 use crate::failure::Failure;
 
 /// What becomes of the file: its rows, or what is wrong with it as a whole.
@@ -17,27 +17,24 @@ pub(super) type Rows = Result<Vec<StagedRow>, String>;
 /// Reads a file and compares it with the components that there are.
 pub(super) async fn plan(
     store: &Store,
-    imports: &Imports,
-    content: Vec<u8>,
+    turn: &Turn,
+    content: Arc<Vec<u8>>,
     settings: &Settings,
 ) -> Result<Rows, Failure> {
-    let unexpected = |error: &dyn std::fmt::Display| Failure::Unexpected(error.to_string());
     let mappings = match settings.mappings() {
         Ok(mappings) => mappings,
         Err(sentence) => return Ok(Err(sentence)),
     };
-    let _at_work = Arc::clone(&imports.at_work).acquire_owned().await.map_err(|error| unexpected(&error))?;
     let settings = settings.clone();
     let read = move || Table::read(&content, &settings.form(&mappings));
-    let table = match tokio::task::spawn_blocking(read).await.map_err(|error| unexpected(&error))? {
+    let table = match turn.work(read).await? {
         Ok(table) => table,
         Err(error) => return Ok(Err(sentence(&error.to_string()))),
     };
     let components = inventory_csv::existing(store, &table.rows, |_| {}).await?;
     let compare = move || Plan::new(&table, &components).rows.into_iter().map(staged).collect();
-    let rows: Result<Vec<_>, _> =
-        tokio::task::spawn_blocking(compare).await.map_err(|error| unexpected(&error))?;
-    Ok(Ok(rows.map_err(|error| unexpected(&error))?))
+    let rows: Result<Vec<_>, _> = turn.work(compare).await?;
+    Ok(Ok(rows.map_err(|error| Failure::Unexpected(error.to_string()))?))
 }
 
 /// What an error says, as a sentence of its own.

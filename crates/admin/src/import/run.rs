@@ -11,9 +11,11 @@ use inventory_store::{Progress, Reason, Refusal, RowKind, Staged, Store, Write, 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Imports, MAX_ROWS, PATH, columns, content, find, path, planning, preview};
+use super::{Imports, MAX_ROWS, PATH, columns, content, find, keep_plan, path, planning, preview};
 use crate::{Admin, failure::Failure, fields::Fields, routes::Router, session::Editor, who::who};
 
+/// What is said where the database was away.
+const DATABASE_AWAY: &str = "Nothing was changed, because the database did not answer. Try it again.";
 /// How many of the rows are named that others came before.
 const MAX_NAMED: usize = 10;
 
@@ -71,7 +73,7 @@ async fn run(
         let actor = Actor::user_import(&editor.user.name);
         // On a task of its own: whoever asked may close the page meanwhile.
         tokio::spawn(async move {
-            let ended = carry_out(&store, &staged, actor, running).await;
+            let ended = carry_out(&store, &imports, &staged, actor, running).await;
             if let Err(failure) = note(&store, &imports, &staged, ended).await {
                 tracing::error!(import = %id, ?failure, "how an import ended could not be noted");
             }
@@ -91,10 +93,12 @@ fn parse(id: &str) -> Result<Uuid, Failure> {
 /// One write: all or nothing.
 async fn carry_out(
     store: &Store,
+    imports: &Imports,
     staged: &Staged,
     actor: Actor,
     progress: Progress,
 ) -> Result<Ended, Failure> {
+    let _turn = imports.turn_to_write().await?;
     let limit = MAX_ROWS as u64;
     let rows = store.staged_rows(staged.id, None, 0, limit).await?;
     let (lines, operations) = planning::operations(&rows)?;
@@ -110,8 +114,15 @@ async fn carry_out(
     Ok(match store.write(Write { progress, ..Write::all(operations, actor) }).await {
         Ok(_) => imported,
         Err(WriteError::Refused(refusals)) => overtaken(&lines, &refusals),
-        Err(WriteError::Unknown) => Ended::Unknown,
-        Err(error) => Ended::Failed(format!("Nothing was changed: {error}. Try it again in a moment.")),
+        Err(error @ WriteError::Unknown) => {
+            tracing::error!(import = %staged.id, %error, "the outcome of an import is not known");
+            Ended::Unknown
+        }
+        Err(error @ (WriteError::Busy | WriteError::Unavailable(_))) => {
+            tracing::error!(import = %staged.id, %error, "an import failed");
+            Ended::Failed(DATABASE_AWAY.to_owned())
+        }
+        Err(error) => return Err(error.into()),
     })
 }
 
@@ -138,13 +149,18 @@ async fn note(
 ) -> Result<(), Failure> {
     let ended = ended.unwrap_or_else(|failure| {
         tracing::error!(import = %staged.id, ?failure, "an import failed");
-        Ended::Failed("Nothing was changed, because the database did not answer. Try it again.".to_owned())
+        Ended::Failed(match failure {
+            Failure::Unavailable(_) => DATABASE_AWAY.to_owned(),
+            _ => "Nothing was changed, because something went wrong. It is in the log, for whoever runs the service."
+                .to_owned(),
+        })
     });
     if matches!(ended, Ended::Overtaken { .. } | Ended::Unknown) {
         let settings = columns::parsed(staged)?;
-        let content = content(store, staged).await?;
-        if let Ok(rows) = planning::plan(store, imports, content, &settings).await? {
-            return Ok(store.plan_staged(staged.id, settings.text(), rows, Some(ended.text())).await?);
+        let turn = imports.turn().await?;
+        let content = content(store, &turn, staged).await?;
+        if let Ok(rows) = planning::plan(store, &turn, content, &settings).await? {
+            return keep_plan(store, staged.id, &settings, rows, Some(ended.text())).await;
         }
     }
     let done = matches!(ended, Ended::Imported { .. });
@@ -186,10 +202,11 @@ async fn anew(
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
     let settings = columns::parsed(&staged)?;
-    let content = content(&store, &staged).await?;
-    match planning::plan(&store, &imports, content, &settings).await? {
+    let turn = imports.turn().await?;
+    let content = content(&store, &turn, &staged).await?;
+    match planning::plan(&store, &turn, content, &settings).await? {
         Ok(rows) => {
-            store.plan_staged(staged.id, settings.text(), rows, None).await?;
+            keep_plan(&store, staged.id, &settings, rows, None).await?;
             Ok(Redirect::to(&path(staged.id)).into_response())
         }
         Err(_) => Ok(Redirect::to(&columns::path(staged.id)).into_response()),

@@ -4,7 +4,7 @@ use inventory_core::Field;
 use inventory_csv::{Form, Header, Mapping, Slot};
 use serde::{Deserialize, Serialize};
 
-use super::MAX_ROWS;
+use super::{MAX_CUSTOM_VALUES, MAX_ROWS};
 use crate::fields::Fields;
 
 /// How the names begin of the fields of the form that say what fills a field.
@@ -130,7 +130,13 @@ impl Settings {
     /// How a file is read with these mappings.
     pub(super) fn form<'a>(&'a self, mappings: &'a [Mapping]) -> Form<'a> {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        Form { mappings, delimiter, list_separator: &self.list_separator, max_rows: MAX_ROWS }
+        Form {
+            mappings,
+            delimiter,
+            list_separator: &self.list_separator,
+            max_rows: MAX_ROWS,
+            max_custom_values: MAX_CUSTOM_VALUES,
+        }
     }
 
     /// Whether every column is one of a field by its name, as in a file that was exported.

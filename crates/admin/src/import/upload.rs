@@ -1,12 +1,17 @@
 //! Where a file comes in, and the files that wait.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     extract::{
         DefaultBodyLimit, Multipart, State,
         multipart::{Field, MultipartError, MultipartRejection},
     },
-    http::StatusCode,
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_LENGTH, RETRY_AFTER},
+    },
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -35,6 +40,8 @@ const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
 /// How much of a file that is too long is read away, in bytes, so that whoever sends it comes to read why it is not
 /// taken.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+/// Seconds after which an upload may be tried again for which there was no room.
+const RETRY_AFTER_SECONDS: u64 = 5;
 /// How much is kept of the name of a file, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -76,7 +83,11 @@ async fn answer(
         None => (StatusCode::OK, None),
     };
     let page = UploadPage { shell: editor.shell(Section::Import), waiting, error };
-    page.answer(status)
+    let mut response = page.answer(status)?;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+    }
+    Ok(response)
 }
 
 /// Why a file is not taken.
@@ -84,6 +95,10 @@ enum Refusal {
     TooLong,
     /// It did not come to its end.
     Broken,
+    /// Other files take all the room that there is.
+    Busy,
+    /// Newer files of the same user have taken its place.
+    Overtaken,
     /// There is none.
     Missing,
     /// What is wrong with it.
@@ -113,6 +128,20 @@ impl Refusal {
                  it again."
                     .to_owned(),
             ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Other files are being uploaded, and there is no room for another. Nothing was kept. Try it again in \
+                 a moment."
+                    .to_owned(),
+            ),
+            Self::Overtaken => (
+                StatusCode::CONFLICT,
+                format!(
+                    "Nothing was kept, because newer uploads of yours took the place of this one: at most {} wait. \
+                     Import or discard one of them, and upload this one again.",
+                    Staged::MAX_OF_A_USER
+                ),
+            ),
             Self::Missing => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Choose a file that has something in it.".to_owned())
             }
@@ -125,18 +154,31 @@ async fn upload(
     Editor(editor): Editor,
     State(store): State<Store>,
     State(imports): State<Imports>,
+    headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Failure> {
     let form = form.map_err(|rejection| Failure::BadRequest(rejection.body_text()))?;
-    let received = receive(form).await.and_then(|(name, content)| {
-        let (header, settings) = read(&content)?;
-        Ok((name, content, header, settings))
-    });
-    let (name, content, header, settings) = match received {
+    let stated = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let room = MAX_FILE_BYTES.min(stated.unwrap_or(MAX_FILE_BYTES));
+    let Some(_room) = imports.room(room).await else {
+        return answer(&editor, &store, Some(Refusal::Busy.told())).await;
+    };
+    let (name, content) = match receive(form, room).await {
         Ok(received) => received,
         Err(refusal) => return answer(&editor, &store, Some(refusal.told())).await,
     };
-    let id = match store.stage(editor.user.id, &name, content.clone(), settings.text()).await {
+    let turn = imports.turn().await?;
+    let (content, header, settings) = match turn.work(|| read(content)).await? {
+        Ok(read) => read,
+        Err(refusal) => return answer(&editor, &store, Some(refusal.told())).await,
+    };
+    // What an export wrote says of itself what fills what.
+    let planned = match Settings::are_plain(&header) {
+        true => planning::plan(&store, &turn, Arc::clone(&content), &settings).await?.ok(),
+        false => None,
+    };
+    let content = Arc::unwrap_or_clone(content);
+    let id = match store.stage(editor.user.id, &name, content, settings.text()).await {
         Ok(id) => id,
         Err(StageError::Full) => {
             let full = "As many files wait to be imported as there is room for. Try it again later.";
@@ -144,30 +186,29 @@ async fn upload(
         }
         Err(StageError::Read(error)) => return Err(error.into()),
     };
-    // What an export wrote says of itself what fills what.
-    if Settings::are_plain(&header)
-        && let Ok(rows) = planning::plan(&store, &imports, content, &settings).await?
-    {
-        store.plan_staged(id, settings.text(), rows, None).await?;
+    if let Some(rows) = planned {
+        if !store.plan_staged(id, settings.text(), rows, None).await? {
+            return answer(&editor, &store, Some(Refusal::Overtaken.told())).await;
+        }
         return Ok(Redirect::to(&path(id)).into_response());
     }
     Ok(Redirect::to(&columns::path(id)).into_response())
 }
 
 /// The file of a form, as far as it is not too long.
-async fn receive(mut form: Multipart) -> Result<(String, Vec<u8>), Refusal> {
+async fn receive(mut form: Multipart, room: usize) -> Result<(String, Vec<u8>), Refusal> {
     while let Some(field) = form.next_field().await? {
         if field.name() == Some("file") {
             let name = shortened(field.file_name().unwrap_or_default(), MAX_NAME_CHARS);
             let name = if name.is_empty() { "file.csv".to_owned() } else { name };
-            return Ok((name, bytes(field).await?));
+            return Ok((name, bytes(field, room).await?));
         }
     }
     Err(Refusal::Missing)
 }
 
-async fn bytes(mut field: Field<'_>) -> Result<Vec<u8>, Refusal> {
-    let mut content = Vec::new();
+async fn bytes(mut field: Field<'_>, room: usize) -> Result<Vec<u8>, Refusal> {
+    let mut content = Vec::with_capacity(room);
     let mut length = 0;
     while let Some(chunk) = field.chunk().await? {
         length += chunk.len();
@@ -186,7 +227,7 @@ async fn bytes(mut field: Field<'_>) -> Result<Vec<u8>, Refusal> {
 }
 
 /// How a file begins, and what that suggests.
-fn read(content: &[u8]) -> Result<(Header, Settings), Refusal> {
+fn read(content: Vec<u8>) -> Result<(Arc<Vec<u8>>, Header, Settings), Refusal> {
     let unfit = |sentence: &str| Err(Refusal::Unfit(sentence.to_owned()));
     if content.starts_with(b"PK\x03\x04") || content.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
         return unfit("This is a workbook of a spreadsheet. Save it there as CSV (UTF-8), and upload that.");
@@ -194,8 +235,8 @@ fn read(content: &[u8]) -> Result<(Header, Settings), Refusal> {
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) || content.contains(&0) {
         return unfit("This is no text in UTF-8. Save it as CSV (UTF-8), and upload that.");
     }
-    let delimiter = Header::delimiter(content);
-    let header = columns::header(content, delimiter).map_err(Refusal::Unfit)?;
+    let delimiter = Header::delimiter(&content);
+    let header = columns::header(&content, delimiter).map_err(Refusal::Unfit)?;
     let settings = Settings::suggested(&header, delimiter);
-    Ok((header, settings))
+    Ok((Arc::new(content), header, settings))
 }

@@ -67,7 +67,9 @@ fn entry(event: &Recorded) -> Option<Entry> {
         Event::UserSignedIn(signed_in) => ("Signed in", vec![fact("From", signed_in.address)]),
         Event::UserSignedOut(_) => ("A session was ended", Vec::new()),
         Event::SignInRefused(refused) => {
-            ("Sign-in refused", vec![fact("From", refused.address), fact("Because", refused.reason.as_str())])
+            let mut facts = vec![fact("From", refused.address), fact("Because", refused.reason.as_str())];
+            facts.extend(refused.count.map(|count| fact("Times, with others of that minute", count)));
+            ("Sign-in refused", facts)
         }
         Event::TokenCreated(created) => {
             let token = &created.token;

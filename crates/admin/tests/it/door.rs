@@ -1,10 +1,23 @@
 //! Who comes in, and who does not.
 
-use axum::http::{Method, StatusCode, header};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
 use inventory_core::{Actor, Role, UserChange};
 use inventory_store::Expected;
+use tokio::task::JoinSet;
+use tower::ServiceExt;
 
-use crate::visitor::{Answer, COMPONENTS, FormRequest, PASSWORD, Site, Visitor};
+use crate::visitor::{Answer, COMPONENTS, FormRequest, PASSWORD, PATIENCE, Site, Visitor};
 
 /// Tries to sign in from an address.
 async fn attempt(visitor: &mut Visitor<'_>, last: u8, name: &str, password: &str) -> Answer {
@@ -106,6 +119,89 @@ async fn a_cookie_is_secure_where_the_way_is() {
                 assert_eq!(cookie.to_str().unwrap().contains("; Secure"), secure, "{cookie:?}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn under_tls_no_other_host_can_plant_a_session() {
+    for site in Site::each().await {
+        let tls = inventory_api::Connection { peer: [192, 0, 2, 1].into(), tls: true };
+        let mut visitor = site.stranger();
+        let fields = [("name", "editor"), ("password", PASSWORD)];
+        let mut request = visitor.request(Method::POST, "/admin/sign-in").form(&fields);
+        request.extensions_mut().insert(tls);
+        let answer = visitor.send(request).await;
+        let cookies = answer.headers.get_all(header::SET_COOKIE).iter();
+        let cookies: Vec<_> = cookies.map(|cookie| cookie.to_str().unwrap()).collect();
+        // What the prefix promises (RFC 6265bis §4.1.3.2), or browsers refuse the cookie.
+        let session = cookies.iter().find(|cookie| cookie.starts_with("__Host-inventory_session=")).unwrap();
+        assert!(session.contains("; Path=/;") && session.contains("; Secure"), "{session}");
+        assert!(!session.contains("Domain"), "{session}");
+        let secret = session.split(['=', ';']).nth(1).unwrap();
+        for (name, tls, status) in [
+            ("__Host-inventory_session", true, StatusCode::OK),
+            ("inventory_session", true, StatusCode::SEE_OTHER),
+            ("inventory_session", false, StatusCode::OK),
+        ] {
+            let mut other = site.stranger();
+            other.set_cookie(name, secret);
+            let mut request = other.request(Method::GET, COMPONENTS).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(inventory_api::Connection { peer: [192, 0, 2, 1].into(), tls });
+            assert_eq!(other.send(request).await.status, status, "{name}, TLS: {tls}");
+        }
+        let mut request = visitor.request(Method::POST, "/admin/sign-out").form(&[]);
+        request.extensions_mut().insert(tls);
+        let answer = visitor.send(request).await;
+        let mut cookies = answer.headers.get_all(header::SET_COOKIE).iter();
+        let ended = "__Host-inventory_session=; Path=/;";
+        assert!(cookies.any(|cookie| cookie.to_str().unwrap().starts_with(ended)), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_here_before_does_not_wait_for_strangers() {
+    for site in Site::each().await {
+        let mut owner = site.editor().await;
+        owner.post("/admin/sign-out", &[]).await;
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut strangers = JoinSet::new();
+        for number in 0..200_u16 {
+            let stranger = site.stranger();
+            let name = format!("stranger{number}");
+            let fields = [("name", &*name), ("password", "a guess")];
+            let request = stranger.request(Method::POST, "/admin/sign-in").header(header::HOST, "test");
+            let mut request = request.form(&fields);
+            let [high, low] = number.to_be_bytes();
+            let peer = [192, 0, high, low].into();
+            request.extensions_mut().insert(inventory_api::Connection { peer, tls: false });
+            let (router, answered) = (site.router.clone(), Arc::clone(&answered));
+            strangers.spawn(async move {
+                let response = router.oneshot(request).await.unwrap();
+                answered.fetch_add(1, Ordering::SeqCst);
+                (response.status(), response.headers().contains_key(header::RETRY_AFTER))
+            });
+        }
+        // Those who are not let in to wait are answered at once. The others wait.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while answered.load(Ordering::SeqCst) == 0 {
+            assert!(std::time::Instant::now() < deadline, "nobody is answered");
+            tokio::task::yield_now().await;
+        }
+        let before = answered.load(Ordering::SeqCst);
+        let answer = attempt(&mut owner, 201, "editor", PASSWORD).await;
+        let after = answered.load(Ordering::SeqCst);
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+        let mut outcomes = HashMap::new();
+        for outcome in strangers.join_all().await {
+            *outcomes.entry(outcome).or_insert(0) += 1;
+        }
+        let refused = outcomes.remove(&(StatusCode::UNPROCESSABLE_ENTITY, false)).unwrap_or_default();
+        let turned_away = outcomes.remove(&(StatusCode::SERVICE_UNAVAILABLE, true)).unwrap_or_default();
+        assert!(outcomes.is_empty(), "{outcomes:?}");
+        assert!(refused > 0 && turned_away > 0, "{refused} were refused, {turned_away} turned away");
+        // Of those who waited, most waited longer than the owner.
+        let left = 200 - after;
+        assert!(left > refused / 2, "{before} answers before, {after} after, {refused} hashed");
     }
 }
 

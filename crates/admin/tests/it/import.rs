@@ -6,12 +6,16 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, to_bytes},
     http::{Method, StatusCode, header},
 };
+use inventory_admin::Admin;
+use inventory_api::{App, Options};
 use inventory_core::{Event, Role};
 use inventory_store::{Password, Staged};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tower::ServiceExt;
 
 use crate::visitor::{Answer, COMPONENTS, MAX_PAGE_BYTES, PASSWORD, PATIENCE, Site, Visitor};
 
@@ -424,5 +428,40 @@ async fn a_plan_may_be_as_awkward_as_it_likes_and_no_page_is_long() {
         let page = editor.get(&format!("{path}?kind={kind}")).await;
         assert_eq!(page.status, StatusCode::OK);
         page.assert_has(&["<b>30</b> Create", "<b>30</b> Errors"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
+    for site in Site::each().await {
+        let editor = site.editor().await;
+        let rows: String = (0..300).map(|number| format!("S{number},a\n")).collect();
+        let form = Bytes::from(form("a.csv", format!("sku,name\n{rows}").as_bytes()));
+        let mut uploads = JoinSet::new();
+        for _ in 0..8 {
+            // Each in a process of its own, as it were, which does not know of the others.
+            let app = App::start(site.store.clone(), Options::default()).await.unwrap();
+            let router = app.router_with(Admin::new(site.store.clone()).router());
+            for _ in 0..2 {
+                let request = editor
+                    .request(Method::POST, IMPORT)
+                    .header(header::HOST, "test")
+                    .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary=\"{BOUNDARY}\""))
+                    .body(Body::from(form.clone()))
+                    .unwrap();
+                uploads.spawn(router.clone().oneshot(request));
+            }
+        }
+        let mut taken = 0;
+        for response in uploads.join_all().await {
+            let (parts, body) = response.unwrap().into_parts();
+            let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+            match parts.status {
+                StatusCode::SEE_OTHER => taken += 1,
+                StatusCode::CONFLICT => assert!(text.contains("newer uploads of yours"), "{text}"),
+                status => panic!("{status}: {text}"),
+            }
+        }
+        assert!(taken >= Staged::MAX_OF_A_USER, "{taken} were taken");
     }
 }

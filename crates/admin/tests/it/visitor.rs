@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Method, Request, StatusCode, header, request::Builder},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Builder},
 };
 use inventory_admin::Admin;
 use inventory_api::{App, Options};
@@ -155,7 +155,8 @@ impl Site {
         self.store.snapshot().await.unwrap().head.0
     }
 
-    pub(crate) async fn respond(&self, request: Request<Body>) -> axum::response::Response {
+    pub(crate) async fn respond(&self, mut request: Request<Body>) -> axum::response::Response {
+        request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("test"));
         self.router.clone().oneshot(request).await.unwrap()
     }
 }

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     auth::{Caller, Change, Read},
-    body::{self, JsonBody, MAX_BYTES},
+    body::{self, BodyLease, JsonBody, MAX_BYTES},
     etag::{self, IfMatch, IfNoneMatch},
     idempotency::{self, IdempotencyKey},
+    json,
     kind::Kind,
     openapi::problems,
     parameters::{Id, NoParameters, Parameters},
@@ -63,9 +64,12 @@ pub(super) async fn create(
     Traceparent(trace): Traceparent,
     body: JsonBody<MAX_BYTES>,
 ) -> Result<Response, Problem> {
-    let new = NewComponent::from_json(body.value()?)?;
-    let operation = Operation::Create(Box::new(new));
-    let idempotency = key.of(caller.token(), PATH, &body.0);
+    let token = caller.token().id;
+    let read = move |body: &[u8], _: &mut BodyLease| {
+        let new = NewComponent::from_json(json::read(body)?)?;
+        Ok((Operation::Create(Box::new(new)), key.of(token, PATH, body)))
+    };
+    let ((operation, idempotency), _lease) = body.read(read).await?;
     let write = Write { trace, idempotency, ..Write::one(operation, caller.actor()) };
     let written = store.write(write).await?;
     let replayed = written.replayed;
@@ -151,7 +155,8 @@ pub(super) async fn update(
     Traceparent(trace): Traceparent,
     body: JsonBody<MAX_BYTES>,
 ) -> Result<Response, Problem> {
-    let patch = Box::new(ComponentPatch::from_json(body.value()?)?);
+    let read = |body: &[u8], _: &mut BodyLease| Ok(Box::new(ComponentPatch::from_json(json::read(body)?)?));
+    let (patch, _lease) = body.read(read).await?;
     let operation = Operation::Update { id, expected, patch };
     let written = store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
     let component = only(written)?;

@@ -1,5 +1,6 @@
 //! Many changes at once, all or none.
 
+use axum::{body::Body, http::Method};
 use serde_json::{Value, json};
 
 use crate::{
@@ -143,4 +144,29 @@ async fn many_errors_are_counted_and_some_are_listed() {
     let problem = service.post(BATCH, &json!({"operations": operations})).await.problem(422, "invalid-body");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
     assert_eq!(problem["more_errors"], 150);
+}
+
+#[tokio::test]
+async fn a_batch_is_read_up_to_its_thousandth_error() {
+    let service = Service::sqlite().await;
+    let operations = vec![json!({"op": "create", "component": {}}); 3000];
+    let problem = service.post(BATCH, &json!({"operations": operations})).await.problem(422, "invalid-body");
+    assert_eq!((problem["errors"].as_array().unwrap().len(), &problem["more_errors"]), (100, &json!(900)));
+    // Not even what is no JSON is seen after that.
+    let bad = json!({"operations": operations}).to_string().replace("]}", ",]}");
+    let request = Service::request(Method::POST, BATCH).header("content-type", "application/json");
+    let answer = service.send(request.body(Body::from(bad)).unwrap()).await;
+    assert_eq!(answer.problem(422, "invalid-body")["more_errors"], 900);
+}
+
+#[tokio::test]
+async fn an_operation_that_is_too_large_is_named() {
+    let service = Service::sqlite().await;
+    let large = json!({"op": "create", "component": {"name": "a", "tags": vec![0; 100_000]}});
+    let operations = json!({"operations": [{"op": "create", "component": {"name": "a"}}, large]});
+    let problem = service.post(BATCH, &operations).await.problem(422, "invalid-body");
+    assert_eq!(problem["errors"][0]["pointer"], "/operations/1");
+    let beside = json!({"operations": [], "more": vec![0; 100_000]});
+    let problem = service.post(BATCH, &beside).await.problem(422, "invalid-body");
+    assert_eq!(problem["errors"][0]["detail"], "holds more than the operations");
 }

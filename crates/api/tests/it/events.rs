@@ -47,7 +47,8 @@ impl Client {
     async fn connect_as(service: &Service, secret: &str, query: &str, last: Option<&str>) -> Self {
         let mut request = Request::get(format!("{EVENTS}{query}"))
             .header("authorization", format!("Bearer {secret}"))
-            .header("accept-encoding", "gzip");
+            .header("accept-encoding", "gzip")
+            .header("host", "test");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }

@@ -461,7 +461,8 @@ async fn requests_are_measured_by_template_method_and_status() {
 #[tokio::test]
 async fn an_event_stream_is_measured_until_its_head_and_counted_while_it_is_open() {
     let service = Service::sqlite().await;
-    let request = Service::request(Method::GET, "/api/v1/events").body(Body::empty()).unwrap();
+    let request =
+        Service::request(Method::GET, "/api/v1/events").header("host", "test").body(Body::empty()).unwrap();
     let response = tower::ServiceExt::oneshot(service.router.clone(), request).await.unwrap();
     let open = scrape(&service).await;
     open.assert("inventory_event_streams", 1.0);
@@ -477,7 +478,8 @@ async fn an_event_stream_is_measured_until_its_head_and_counted_while_it_is_open
 #[tokio::test]
 async fn a_client_that_hangs_up_is_not_active_for_ever() {
     let service = Service::sqlite().await;
-    let request = Service::request(Method::POST, COMPONENTS).json(&json!({"name": "a"}));
+    let request =
+        Service::request(Method::POST, COMPONENTS).header("host", "test").json(&json!({"name": "a"}));
     let mut response = Box::pin(tower::ServiceExt::oneshot(service.router.clone(), request));
     // Once is not enough: the writer is a task of its own on this one thread, so it cannot have answered.
     assert!(futures::poll!(&mut response).is_pending());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Method, Request, StatusCode, request},
+    http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request},
 };
 use inventory_api::{App, Options};
 use inventory_core::{Actor, Clock};
@@ -73,7 +73,8 @@ impl Service {
         Request::builder().method(method).uri(path).header("authorization", format!("Bearer {SECRET}"))
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.headers_mut().entry("host").or_insert(HeaderValue::from_static("test"));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();

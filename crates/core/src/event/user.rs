@@ -1,6 +1,6 @@
 //! What can happen to a user, and what users do at the door.
 
-use std::sync::Arc;
+use std::{num::NonZeroU64, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,10 @@ pub struct SignInRefused {
     pub address: ClientAddress,
     /// Why.
     pub reason: SignInRefusal,
+    /// How many refusals this event stands for, where it is more than itself: those of a minute that had too many for an
+    /// event each. The rest of the event is about the last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<NonZeroU64>,
 }
 
 fn subject(id: UserId) -> String {

@@ -40,3 +40,29 @@ fn a_head_that_is_too_long_is_a_problem() {
     assert!(answer(&server, "/livez", "").starts_with("HTTP/1.1 200 "));
     server.stop();
 }
+
+#[test]
+fn a_request_names_its_host_once() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start(&database);
+    for (version, headers, status) in [
+        ("1.1", "Host: a\r\n", 200),
+        ("1.1", "", 400),
+        ("1.1", "Host: a\r\nHost: a\r\n", 400),
+        ("1.0", "", 200),
+        ("1.0", "Host: a\r\n", 200),
+        ("1.0", "Host: a\r\nHost: b\r\n", 400),
+    ] {
+        let mut stream = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).unwrap();
+        let request = format!("GET /livez HTTP/{version}\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/{version} {status} ")), "{version} {headers:?}: {answer}");
+        assert!(
+            status == 200 || answer.contains("/problems/bad-request") && answer.contains("Host"),
+            "{answer}"
+        );
+    }
+    server.stop();
+}

@@ -157,3 +157,44 @@ fn a_contradiction_stops_the_start() {
     let complaint = run_with(&database, &["serve"], &variables, b"").failed(2);
     assert!(complaint.contains("INVENTORY_METRICS_PUBLIC and INVENTORY_METRICS_TOKEN"), "{complaint}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_host_name_does_not_open_the_metrics_of_a_loopback_listener() {
+    let database = TestDatabase::sqlite();
+    let own = ("INVENTORY_METRICS_LISTEN", "127.0.0.1:0");
+    let ask = async |base: &str, host: &str, token: Option<&str>| {
+        let mut request = client().get(format!("{base}/metrics/")).header("host", host);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    };
+    let server = Server::start_with(&database, &[BOOTSTRAP, own]);
+    let metrics = server.greeting.lines().find_map(|line| line.strip_prefix("Metrics on ")).unwrap();
+    for base in [server.base.as_str(), metrics.strip_suffix("/metrics/").unwrap()] {
+        for host in
+            ["localhost", "LOCALHOST:8000", "inventory.localhost", "127.0.0.1", "127.1.2.3:80", "[::1]:8000"]
+        {
+            assert_eq!(ask(base, host, None).await.0, StatusCode::OK, "{host}");
+        }
+        // A page of another site whose name was made to lead here.
+        for host in
+            ["rebound.example", "rebound.example:8000", "192.0.2.1", "localhost.example", "[2001:db8::1]", ""]
+        {
+            let (status, text) = ask(base, host, None).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{host}");
+            for variable in ["INVENTORY_METRICS_PUBLIC", "INVENTORY_METRICS_TOKEN"] {
+                assert!(text.contains(variable), "{text}");
+            }
+        }
+        assert_eq!(ask(base, "rebound.example", Some(TOKEN)).await.0, StatusCode::OK);
+        assert_eq!(ask(base, "rebound.example", Some("no-such-token")).await.0, StatusCode::UNAUTHORIZED);
+    }
+    server.stop();
+    for variable in [("INVENTORY_METRICS_PUBLIC", "true"), ("INVENTORY_METRICS_TOKEN", METRICS_TOKEN)] {
+        let server = Server::start_with(&database, &[BOOTSTRAP, variable]);
+        assert_eq!(ask(&server.base, "rebound.example", Some(METRICS_TOKEN)).await.0, StatusCode::OK);
+        server.stop();
+    }
+}

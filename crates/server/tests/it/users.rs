@@ -5,8 +5,10 @@ use reqwest::StatusCode;
 use crate::{
     command::{run, run_with},
     database::TestDatabase,
-    server::{Api, Server},
+    server::{Api, Server, client_that_follows_nothing},
 };
+
+const PASSWORD: &str = "correct horse battery";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_added_changed_and_removed_at_the_command_line() {
@@ -75,4 +77,36 @@ fn a_password_that_cannot_be_one_stops_the_start() {
         complaint.contains("INVENTORY_ADMIN_PASSWORD must be at least 12 characters long"),
         "{complaint}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_sign_ins_are_counted_one_by_one_and_few_become_events() {
+    for database in TestDatabase::each() {
+        let server = Server::start_with(&database, &[("INVENTORY_ADMIN_PASSWORD", PASSWORD)]);
+        let client = client_that_follows_nothing();
+        let mut refused = 0;
+        for number in 0..30 {
+            let form = format!("name=nobody{number}&password=a+guess");
+            let request = client.post(format!("{}/admin/sign-in", server.base)).body(form);
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            match request.send().await.unwrap().status() {
+                StatusCode::UNPROCESSABLE_ENTITY => refused += 1,
+                status => assert_eq!(status, StatusCode::TOO_MANY_REQUESTS),
+            }
+        }
+        assert!(refused >= 20, "{refused}");
+        let scrape =
+            client.get(format!("{}/metrics/", server.base)).send().await.unwrap().text().await.unwrap();
+        assert!(scrape.contains(&format!("\ninventory_sign_ins_refused_total {refused}\n")), "{scrape}");
+        assert_eq!(server.log().matches("sign-in refused").count(), refused);
+        let count = "SELECT count(*) FROM event_log WHERE type = 'sign_in.refused'";
+        assert_eq!(database.shell(count).trim(), "10");
+        // What was not told one by one is told at the end.
+        server.stop();
+        assert_eq!(database.shell(count).trim(), "11");
+        let last = database.shell("SELECT data FROM event_log ORDER BY seq DESC LIMIT 1");
+        let last: serde_json::Value = serde_json::from_str(last.trim()).unwrap();
+        assert_eq!(last["count"], refused - 10);
+        run(&database, &["check"]).ok();
+    }
 }

@@ -8,12 +8,16 @@ use std::sync::{
 };
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::ReadError;
 
 /// How many passwords are hashed at once. Each takes 19 MiB.
 const HASHES_AT_ONCE: usize = 2;
+/// How many of them may be those of strangers, so that who is known never waits for more than one of these.
+const STRANGERS_AT_ONCE: usize = 1;
+/// How many strangers may wait for their turn: the last of them waits a second or two.
+const MAX_WAITING_STRANGERS: usize = 64;
 
 /// A password that may be set. No log and no message shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -79,6 +83,10 @@ pub(crate) struct Passwords(Arc<Work>);
 #[derive(Debug)]
 struct Work {
     free: Semaphore,
+    /// Held by the strangers whose turn it is.
+    strangers: Semaphore,
+    /// Held by them and by those who wait.
+    places: Semaphore,
     /// How many passwords were compared. It is the same work for each attempt to sign in, which no clock can show
     /// as surely.
     compared: AtomicU64,
@@ -86,7 +94,12 @@ struct Work {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self(Arc::new(Work { free: Semaphore::new(HASHES_AT_ONCE), compared: AtomicU64::new(0) }))
+        Self(Arc::new(Work {
+            free: Semaphore::new(HASHES_AT_ONCE),
+            strangers: Semaphore::new(STRANGERS_AT_ONCE),
+            places: Semaphore::new(STRANGERS_AT_ONCE + MAX_WAITING_STRANGERS),
+            compared: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -94,7 +107,22 @@ impl Default for Passwords {
 static NOBODY: LazyLock<PasswordHash> =
     LazyLock::new(|| hash("nobody").unwrap_or(PasswordHash(String::new())));
 
+/// The turn to have a password compared, which ends when this is dropped.
+pub(super) struct Turn<'a>(
+    #[expect(dead_code, reason = "they are only held")] Option<[SemaphorePermit<'a>; 2]>,
+);
+
 impl Passwords {
+    /// Waits for a turn, first come, first served. Nothing where too many strangers wait.
+    pub(super) async fn turn(&self, known: bool) -> Option<Turn<'_>> {
+        if known {
+            return Some(Turn(None));
+        }
+        let place = self.0.places.try_acquire().ok()?;
+        let turn = self.0.strangers.acquire().await.ok()?;
+        Some(Turn(Some([place, turn])))
+    }
+
     /// The hash of a password, with a new salt.
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, ReadError> {
         self.compute(move || hash(&password.0)).await?
@@ -126,7 +154,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ReadError> {
-        let failed = |error: &dyn std::fmt::Display| ReadError::Unavailable(format!("no hash: {error}"));
+        let failed = |error: &dyn std::fmt::Display| ReadError::Failed(format!("no hash: {error}"));
         let _permit = self.0.free.acquire().await.map_err(|closed| failed(&closed))?;
         tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
     }
@@ -135,7 +163,7 @@ impl Passwords {
 fn hash(password: &str) -> Result<PasswordHash, ReadError> {
     let hash = Argon2::default()
         .hash_password(password.as_bytes())
-        .map_err(|error| ReadError::Unavailable(format!("the password cannot be hashed: {error}")))?;
+        .map_err(|error| ReadError::Failed(format!("the password cannot be hashed: {error}")))?;
     Ok(PasswordHash(hash.to_string()))
 }
 

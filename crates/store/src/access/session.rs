@@ -3,15 +3,17 @@
 //! A session is a random secret in a cookie, of which the database holds the SHA-256. It is looked up in the
 //! database at every request, so that what ends it, or changes its user, does so at once in every process.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroU64, sync::Arc, time::Duration};
 
 use inventory_core::{Actor, SessionId, SignInRefusal, User, UserId, UserName, from_micros, micros};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     AccessDone, AccessOperation, AccessRefusal, NewSession, PasswordHash, Sessions,
+    refusals::{self, Fate, Refused},
     token::{hash, random_text},
 };
 use crate::{
@@ -70,6 +72,8 @@ pub struct SignIn<'a> {
     pub address: IpAddr,
     /// What the browser calls itself.
     pub agent: &'a str,
+    /// Whether the browser is known to have been signed in under this name before, by [`Store::knows_browser`].
+    pub known_browser: bool,
 }
 
 /// A session that has just begun.
@@ -87,6 +91,9 @@ pub enum SignInError {
     /// The name or the password is not right, or the user is kept out. Whoever asks is not told which.
     #[error("the name or the password is not right")]
     Refused,
+    /// As many others wait to sign in as may.
+    #[error("too many others are signing in at this moment")]
+    Busy,
     /// The database does not answer.
     #[error(transparent)]
     Unavailable(#[from] ReadError),
@@ -96,12 +103,15 @@ pub enum SignInError {
 }
 
 impl Store {
-    /// Signs someone in who knows the password. The refusal is an event, too.
+    /// Signs someone in who knows the password. A refusal is an event, too, unless there are too many.
+    ///
+    /// Passwords are compared in turn. Browsers that are known do not wait for the others, of whom few may wait.
     ///
     /// It takes as long for a user that there is not as for one that there is. How often it may be tried is up
     /// to the caller.
     pub async fn sign_in(&self, attempt: SignIn<'_>) -> Result<SignedIn, SignInError> {
-        let SignIn { name, password, address, agent } = attempt;
+        let SignIn { name, password, address, agent, known_browser } = attempt;
+        let _turn = self.passwords().turn(known_browser).await.ok_or(SignInError::Busy)?;
         let row = match name.parse::<UserName>() {
             Ok(name) => named(self.database(), &name).await?,
             Err(_) => None,
@@ -159,10 +169,37 @@ impl Store {
         address: IpAddr,
         reason: SignInRefusal,
     ) -> Result<SignedIn, SignInError> {
-        let operation = AccessOperation::RefuseSignIn { user, address, reason };
-        let written = self.write(Write::one(Operation::access(operation), Actor::system())).await;
-        written.map_err(SignInError::Write)?;
+        let refused = Refused { user, address, reason };
+        tracing::warn!(%address, reason = reason.as_str(), user = user.map(tracing::field::display), "sign-in refused");
+        match self.refusals().add(refused, Instant::now()) {
+            Fate::Event => self.record(refused, None).await.map_err(SignInError::Write)?,
+            Fate::Rest(true) => {
+                let store = self.clone();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = tokio::time::sleep(refusals::WINDOW) => store.record_rest_of_refusals().await,
+                        // Then it is done by `close`.
+                        () = store.stopping().cancelled() => {}
+                    }
+                });
+            }
+            Fate::Rest(false) => {}
+        }
         Err(SignInError::Refused)
+    }
+
+    async fn record(&self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteError> {
+        let Refused { user, address, reason } = refused;
+        let operation = AccessOperation::RefuseSignIn { user, address, reason, count };
+        self.write(Write::one(Operation::access(operation), Actor::system())).await.map(drop)
+    }
+
+    /// Makes one event of the refusals that had none.
+    pub(crate) async fn record_rest_of_refusals(&self) {
+        let Some((refused, count)) = self.refusals().take_rest() else { return };
+        if let Err(error) = self.record(refused, Some(count)).await {
+            tracing::error!(%error, count, "refused sign-ins could not be recorded");
+        }
     }
 
     /// Who is signed in with this secret; `None` where the session has ended, was not used for
@@ -316,7 +353,7 @@ mod tests {
         store.change_user(bert.id, Expected::Any, disable, None, Actor::cli()).await.unwrap();
         for (count, name) in (1..).zip(["anna", "bert", "nobody", "no name at all", ""]) {
             let address = "192.0.2.7".parse().unwrap();
-            let attempt = SignIn { name, password: "a guess", address, agent: "" };
+            let attempt = SignIn { name, password: "a guess", address, agent: "", known_browser: false };
             let refused = store.sign_in(attempt).await;
             assert!(matches!(refused, Err(SignInError::Refused)), "{name}: {refused:?}");
             assert_eq!(store.passwords().compared(), count, "after {name:?}");

@@ -52,8 +52,8 @@ pub(crate) async fn carry_out(
             let ended = end_sessions(transaction, &user, *which, author.at).await?;
             Ok(Ok((AccessDone::SignedOut(ended.len() as u64), ended)))
         }
-        AccessOperation::RefuseSignIn { user, address, reason } => {
-            let event = SignInRefused { user: *user, address: *address, reason: *reason };
+        AccessOperation::RefuseSignIn { user, address, reason, count } => {
+            let event = SignInRefused { user: *user, address: *address, reason: *reason, count: *count };
             Ok(Ok((AccessDone::SignInRefused, vec![event.into()])))
         }
     }

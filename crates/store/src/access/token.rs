@@ -42,7 +42,7 @@ const HINT_CHARS: usize = SECRET_PREFIX.len() + 4;
 pub(super) fn random_text<const BYTES: usize>() -> Result<String, ReadError> {
     let mut bytes = [0; BYTES];
     // The error is the operating system's, which has no randomness to give.
-    getrandom::fill(&mut bytes).map_err(|error| ReadError::Unavailable(format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| ReadError::Failed(format!("no randomness: {error}")))?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -244,8 +244,7 @@ impl Store {
         new: NewToken,
         actor: Actor,
     ) -> Result<(Arc<Token>, String), WriteError> {
-        let random =
-            random_text::<SECRET_BYTES>().map_err(|error| WriteError::Unavailable(error.to_string()))?;
+        let random = random_text::<SECRET_BYTES>().map_err(WriteError::from)?;
         let secret = format!("{SECRET_PREFIX}{random}");
         let token = self.token_write(vec![self.create_operation(new, &secret)], actor).await?;
         Ok((token, secret))
@@ -259,14 +258,13 @@ impl Store {
         secret: &str,
         actor: Actor,
     ) -> Result<Arc<Token>, WriteError> {
-        let unavailable = |error: ReadError| WriteError::Unavailable(error.to_string());
         let new = NewToken::new(name, [Scope::Admin]);
         loop {
-            let current = active(self.database(), name).await.map_err(unavailable)?;
+            let current = active(self.database(), name).await?;
             let mut operations = vec![self.create_operation(new.clone(), secret)];
             match current {
                 Some(row) if row.hash == hash(secret) && row.scopes == new.scopes.to_string() => {
-                    return Token::try_from(row).map(Arc::new).map_err(unavailable);
+                    return Token::try_from(row).map(Arc::new).map_err(WriteError::from);
                 }
                 Some(_) => {
                     operations.insert(0, AccessOperation::RevokeToken(TokenKey::Name(name.to_owned())));

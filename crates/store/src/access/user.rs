@@ -75,8 +75,7 @@ impl Store {
     }
 
     async fn hashed(&self, password: Password) -> Result<super::PasswordHash, WriteError> {
-        let hash = self.passwords().hash(password).await;
-        hash.map_err(|error| WriteError::Unavailable(error.to_string()))
+        Ok(self.passwords().hash(password).await?)
     }
 
     async fn user_write(&self, operation: AccessOperation, actor: Actor) -> Result<Arc<User>, WriteError> {

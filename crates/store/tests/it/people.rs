@@ -22,7 +22,7 @@ async fn add(store: &Store, name: &str, role: Role) -> Arc<User> {
 }
 
 fn attempt<'a>(name: &'a str, password: &'a str) -> SignIn<'a> {
-    SignIn { name, password, address: "192.0.2.7".parse().unwrap(), agent: "a browser" }
+    SignIn { name, password, address: "192.0.2.7".parse().unwrap(), agent: "a browser", known_browser: false }
 }
 
 fn refusal<T: std::fmt::Debug>(outcome: Result<T, WriteError>) -> AccessRefusal {

@@ -44,6 +44,12 @@ async fn a_file_waits_for_its_owner_until_it_is_done_or_its_time_is_over() {
         assert_eq!(store.staged_content(id).await.unwrap(), None);
         assert_eq!(store.staged_rows(id, None, 0, 10).await.unwrap(), []);
 
+        // A file that is no longer there has no plan.
+        let gone = store.stage(user.id, "c.csv", b"sku".to_vec(), "{}".to_owned()).await.unwrap();
+        store.unstage(user.id, gone).await.unwrap();
+        assert!(!store.plan_staged(gone, "settings".to_owned(), rows, None).await.unwrap());
+        assert_eq!(store.staged_rows(gone, None, 0, 10).await.unwrap(), []);
+
         clock.set(start + Staged::KEPT_FOR);
         assert_eq!(store.staged_of(user.id).await.unwrap().len(), 2);
         clock.set(start + Staged::KEPT_FOR + Duration::microseconds(1));

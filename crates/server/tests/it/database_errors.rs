@@ -1,0 +1,38 @@
+//! Errors of the database that are none of its absence.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{database::TestDatabase, server::Server};
+
+const COMPONENTS: &str = "/api/v1/components";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_that_nobody_foresaw_is_500_and_logged_once_with_its_code() {
+    for database in TestDatabase::each() {
+        let server = Server::start(&database);
+        database.shell("ALTER TABLE component RENAME TO gone");
+        // What the database says of a table that is not there.
+        let code = match &database {
+            TestDatabase::Sqlite { .. } => "code: 1)",
+            TestDatabase::Postgres { .. } => "code: 42P01)",
+        };
+        let requests = [
+            server.api.request(Method::GET, COMPONENTS),
+            server.api.request(Method::POST, COMPONENTS).json(&json!({"name": "a"})),
+        ];
+        for request in requests {
+            let logged = server.log().lines().count();
+            let (status, problem) = server.api.send(request).await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{problem}");
+            assert_eq!(problem["type"], "/problems/internal-error");
+            let log = server.log();
+            let lines: Vec<_> = log.lines().skip(logged).filter(|line| line.contains(code)).collect();
+            assert_eq!(lines.len(), 1, "{log}");
+            assert!(lines[0].contains(problem["instance"].as_str().unwrap()), "{log}");
+        }
+        database.shell("ALTER TABLE gone RENAME TO component");
+        assert_eq!(server.api.get(COMPONENTS).await.0, StatusCode::OK);
+        server.stop();
+    }
+}
