@@ -34,10 +34,13 @@ pub(super) async fn plan(
         Err(error) => return Ok(Err(sentence(&error.to_string()))),
     };
     let components = inventory_csv::existing(store, &table.rows, |_| {}).await?;
-    let compare = move || Plan::new(&table, &components).rows.into_iter().map(staged).collect();
-    let rows: Result<Vec<_>, _> =
+    let compare = move || {
+        let plan = Plan::new(&table, &components).map_err(|error| unexpected(&error))?;
+        plan.rows.into_iter().map(|row| staged(row).map_err(|error| unexpected(&error))).collect()
+    };
+    let rows: Result<Vec<_>, Failure> =
         tokio::task::spawn_blocking(compare).await.map_err(|error| unexpected(&error))?;
-    Ok(Ok(rows.map_err(|error| unexpected(&error))?))
+    Ok(Ok(rows?))
 }
 
 /// What an error says, as a sentence of its own.

@@ -426,3 +426,31 @@ async fn a_plan_may_be_as_awkward_as_it_likes_and_no_page_is_long() {
         page.assert_has(&["<b>30</b> Create", "<b>30</b> Errors"]);
     }
 }
+
+#[tokio::test]
+async fn no_row_is_lost_whatever_ends_the_lines() {
+    for site in Site::each().await {
+        let mut editor = site.editor().await;
+        let kinds = [("cr", ["\r", "\r"]), ("crlf", ["\r\n", "\r\n"]), ("mixed", ["\r", "\n"])];
+        for (already, (name, ends)) in kinds.into_iter().enumerate() {
+            let mut file = format!("sku;title{}", ends[0]);
+            for row in 0..40 {
+                file.push_str(&format!("{name}-{row};a,b{}", ends[row % 2]));
+            }
+            let fields = [
+                ("delimiter", ";"),
+                ("delimiter_shown", ";"),
+                ("list_separator", ","),
+                ("fill.sku", "{sku}"),
+                ("fill.name", "{title}"),
+            ];
+            let columns = upload(&mut editor, "mac.csv", &file).await;
+            editor.get(&columns).await.assert_has(&["<option value=\";\" selected>a semicolon</option>"]);
+            let preview = editor.follow(&columns, &fields).await;
+            preview.assert_has(&["<b>40</b> Create", "<b>0</b> Errors", "line 2<", "line 11<"]);
+            let path = columns.strip_suffix("/columns").unwrap();
+            run(&mut editor, path).await.assert_has(&["<dd>40</dd><dt>created</dt>"]);
+            assert_eq!(site.count().await, 40 * (already as u64 + 1), "{name}");
+        }
+    }
+}
