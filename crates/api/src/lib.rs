@@ -38,6 +38,7 @@ mod traceparent;
 pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
 pub use client::{Client, Connection, NoNetwork, TrustedProxies};
 pub use edge::DEFAULT_BODY_TIMEOUT;
+pub use http_metrics::label_routes;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};
 pub use openapi::openapi;
