@@ -15,6 +15,7 @@ mod server;
 
 mod access;
 mod admin;
+mod alerts;
 mod api_docs;
 mod bad_input;
 mod browser;
