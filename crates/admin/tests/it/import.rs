@@ -1,9 +1,6 @@
 //! Files that are brought in.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::time::Instant;
 
 use axum::{
     body::{Body, Bytes},
@@ -14,6 +11,9 @@ use inventory_store::{Password, Staged};
 use serde_json::{Value, json};
 
 use crate::visitor::{Answer, COMPONENTS, MAX_PAGE_BYTES, PASSWORD, PATIENCE, Site, Visitor};
+
+#[path = "../../../../xtask/src/parts.rs"]
+mod parts;
 
 const IMPORT: &str = "/admin/import";
 const BOUNDARY: &str = "a boundary that no file has";
@@ -347,28 +347,9 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
 
 const PARTS: u64 = 15_333;
 
-/// The real components, which are not part of the repository; where they are not beside it, as many that are made
-/// up.
-fn parts() -> String {
-    let real = ["..", "..", "..", "shared", "data", "kicad-components.csv"];
-    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join(real.iter().collect::<PathBuf>());
-    if let Ok(text) = std::fs::read_to_string(&real) {
-        return text;
-    }
-    eprintln!("note: {} is not there, so the components are made up", real.display());
-    let row = |number: u64| {
-        let (part, library) = (number / 2, number % 160);
-        format!(
-            "P{part},Library_{library},\"Resistor, 10 k\u{3a9} \"\"warm\"\"\",R res,,https://example.org/a.pdf,R\n"
-        )
-    };
-    let header = "part_number,library,description,keywords,footprint,datasheet,reference\n".to_owned();
-    header + &(0..PARTS).map(row).collect::<String>()
-}
-
 #[tokio::test]
 async fn fifteen_thousand_components_are_imported_and_then_unchanged() {
-    let file = parts();
+    let file = parts::csv();
     for site in Site::each().await {
         let mut editor = site.editor().await;
         let fields = [
