@@ -4,6 +4,7 @@ mod bench;
 mod chore;
 mod ci;
 mod http;
+mod parts;
 mod repository;
 mod requirement;
 mod schemathesis;
@@ -11,7 +12,10 @@ mod service;
 mod suites;
 mod tally;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +40,8 @@ enum Chore {
     Openapi,
     /// Write docs/metrics.md from the catalogue of metrics.
     MetricsDocs,
+    /// Write a CSV file of 15,333 made-up parts to standard output: the same that the tests import.
+    Parts,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,7 @@ fn run(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Tidy => ci::tidy()?,
         Chore::Openapi => chore::write_example("inventory-api", "openapi", "openapi.json")?,
         Chore::MetricsDocs => chore::write_example("inventory-metrics", "catalogue", "docs/metrics.md")?,
+        Chore::Parts => io::stdout().write_all(parts::csv().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,8 +13,6 @@ const POSTGRES_URL: &str = "postgres://postgres@127.0.0.1:5432";
 const POSTGRES_VARIABLE: &str = "INVENTORY_TEST_POSTGRES_URL";
 /// How long a connection to PostgreSQL may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A catalogue of 15,333 real parts.
-const DATA_FILE: &str = "../shared/data/kicad-components.csv";
 
 /// Where the modules of the browser tests are, and how they come there.
 const BROWSER_MODULES: &str = "target/browser";
@@ -44,9 +42,6 @@ pub(crate) fn missing() -> Vec<String> {
     let modules = repository::root().join(BROWSER_MODULES);
     if !["playwright-core", "axe-core"].iter().all(|name| modules.join("node_modules").join(name).is_dir()) {
         missing.push(format!("there are no modules for the browser tests (`{INSTALL_MODULES}`)"));
-    }
-    if !repository::root().join(DATA_FILE).is_file() {
-        missing.push(format!("there is no {DATA_FILE}"));
     }
     missing
 }

@@ -186,6 +186,49 @@ fn no_file_knows_the_machine_it_was_written_on() {
     }
 }
 
+/// The lines of a container file that keep a target directory in a cache, which all checkouts share.
+fn cached_targets(container_file: &str) -> Vec<&str> {
+    let keeps_target = |mount: &str| {
+        let options = mount.split(',').filter_map(|option| option.split_once('='));
+        let (mut is_cache, mut is_target) = (false, false);
+        for (name, value) in options {
+            is_cache |= name == "type" && value == "cache";
+            is_target |= matches!(name, "target" | "dst" | "destination")
+                && value.trim_matches('"').split('/').any(|folder| folder == "target");
+        }
+        is_cache && is_target
+    };
+    let lines = container_file.lines().filter(|line| {
+        line.split_whitespace().filter_map(|word| word.strip_prefix("--mount=")).any(keeps_target)
+    });
+    lines.collect()
+}
+
+#[test]
+fn no_cache_of_an_image_build_keeps_a_target_directory() {
+    for bad in [
+        "RUN --mount=type=cache,target=/src/target cargo build",
+        "    --mount=type=cache,dst=/src/target/ \\",
+        "RUN --mount=id=a,destination=\"/src/target/dist\",type=cache,sharing=locked true",
+    ] {
+        assert_eq!(cached_targets(bad), [bad]);
+    }
+    assert_eq!(
+        cached_targets("RUN --mount=type=cache,target=/usr/local/cargo/registry cargo build"),
+        [""; 0]
+    );
+    let names = |path: &Path| path.file_name().and_then(|name| name.to_str().map(str::to_lowercase));
+    let container_files = files(&root()).into_iter().filter(|path| {
+        names(path).is_some_and(|name| name.contains("containerfile") || name.contains("dockerfile"))
+    });
+    let container_files: Vec<_> = container_files.collect();
+    assert!(!container_files.is_empty(), "there is no container file");
+    for path in container_files {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(cached_targets(&text), [""; 0], "{}", path.display());
+    }
+}
+
 #[test]
 fn dependencies_have_licences_that_can_be_passed_on() {
     let allowed = list("licenses", "allow");

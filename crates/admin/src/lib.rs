@@ -43,6 +43,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
+use inventory_api::label_routes;
 use inventory_store::Store;
 use tower_http::csrf::CsrfLayer;
 
@@ -73,14 +74,13 @@ impl Admin {
     /// All of its pages.
     pub fn router(&self) -> axum::Router {
         let refuse = |_| Failure::CrossOrigin.into_response();
-        pages()
-            .into_axum()
+        label_routes(pages().into_axum())
             .route("/admin/{*rest}", any(not_found))
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
             .layer(CsrfLayer::new().with_rejection_response(refuse))
             .layer(middleware::from_fn_with_state(self.clone(), frame::frame))
-            .merge(asset::router().into_axum())
+            .merge(label_routes(asset::router().into_axum()))
             .with_state(self.clone())
     }
 

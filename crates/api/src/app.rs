@@ -25,6 +25,7 @@ use crate::{
     edge::{DEFAULT_BODY_TIMEOUT, Edge, edge},
     events::{self, Streams},
     health::{self, Readiness},
+    http_metrics::RouteLabels,
     kind::Kind,
     metrics_access::MetricsAccess,
     openapi,
@@ -119,13 +120,16 @@ impl App {
         self.router_with(Router::new())
     }
 
-    /// The same with pages beside it, such as those of the web admin. What fails there is theirs to tell, as HTML.
+    /// The same with pages beside it, such as those of the web admin. What fails there is theirs to tell, as HTML, and
+    /// [`label_routes`](crate::label_routes) is around those that have a route in the metrics.
     pub fn router_with(&self, pages: Router) -> Router {
         let (routes, document) = routes().split_for_parts();
+        let compression = CompressionLayer::new().compress_when(compressible());
         let routes = routes
             .merge(docs::pages(&openapi::complete(document)))
-            .merge(pages.with_state(()))
-            .layer(CompressionLayer::new().compress_when(compressible()))
+            // Both at once: each call of `layer` has its own box around every request.
+            .layer((compression.clone(), RouteLabels))
+            .merge(pages.with_state(()).layer(compression))
             .merge(self.metrics.router(self.metrics_access.clone(), Arc::clone(&self.limits)));
         self.framed(routes.with_state(self.clone()))
     }
@@ -156,7 +160,6 @@ impl App {
         let framed = routes
             .fallback(not_found)
             .method_not_allowed_fallback(method_not_allowed)
-            // Both at once: each call of `layer` has its own box around every request.
             .layer((self.metrics.layer(), middleware::from_fn_with_state(Arc::clone(&self.edge), edge)));
         // A path with a slash at its end that is no route of its own is the same path without it. This comes
         // last and once, so that the paths as they are documented cost nothing more.

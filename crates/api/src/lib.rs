@@ -41,6 +41,7 @@ pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
 pub use client::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
 pub use edge::DEFAULT_BODY_TIMEOUT;
 pub use events::NO_PROXY_BUFFERING;
+pub use http_metrics::label_routes;
 pub use limiter::Limiter;
 pub use metrics_access::{MetricsAccess, TokenDigest};
 pub use openapi::openapi;

@@ -26,7 +26,7 @@ use metrics_exporter_prometheus::BuildError;
 use crate::{
     client::Client,
     exposition::{Exposition, UPKEEP_INTERVAL},
-    http_metrics::HttpMetrics,
+    http_metrics::{HttpMetrics, label_routes},
     kind::Kind,
     metrics_access::MetricsAccess,
     problem::Problem,
@@ -91,7 +91,8 @@ impl Metrics {
         limits: Arc<Limits>,
     ) -> Router<S> {
         let endpoint = Endpoint { scraper: self.scraper.clone(), access, limits };
-        Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape)).with_state(endpoint)
+        let routes = Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape));
+        label_routes(routes).with_state(endpoint)
     }
 }
 

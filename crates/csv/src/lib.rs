@@ -10,6 +10,7 @@
 mod cell;
 mod existing;
 mod fault;
+mod lines;
 mod mapping;
 mod plan;
 mod sheet;
@@ -19,6 +20,6 @@ mod width;
 pub use existing::existing;
 pub use fault::Fault;
 pub use mapping::{Layout, LayoutError, Mapping, Slot};
-pub use plan::{Outcome, Plan, Planned};
+pub use plan::{Outcome, Plan, Planned, RecordsLost};
 pub use sheet::{Sheet, SheetError};
-pub use table::{Form, Header, Row, Table, TableError};
+pub use table::{FaultyRow, Form, Header, Row, Table, TableError};

@@ -1,6 +1,6 @@
 //! From rows, and the components that they are about, to the operations that make the one like the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use inventory_core::{
     Actor, Component, ComponentId, ComponentPatch, CustomFieldsPatch, Field, FieldError, Invalid,
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use crate::{
     fault::{Fault, shown},
     mapping::Layout,
-    table::{Row, Table, invalid_faults, place_of},
+    table::{FaultyRow, Row, Table, invalid_faults, place_of},
 };
 
 /// What a file would do to the components that there are.
@@ -65,6 +65,16 @@ impl Outcome {
     }
 }
 
+/// Not every record of the file has exactly one row in the plan. Nothing may be written then.
+#[derive(Debug, thiserror::Error)]
+#[error("the file has {records} records, of which {planned} were planned; this is a defect of this program")]
+pub struct RecordsLost {
+    /// The number of records in the file.
+    pub records: usize,
+    /// The number of rows that were planned.
+    pub planned: usize,
+}
+
 /// The components that the rows may be about.
 struct Existing<'a> {
     by_id: HashMap<ComponentId, &'a Component>,
@@ -75,8 +85,8 @@ struct Existing<'a> {
 
 impl Plan {
     /// Plans the rows of a file over the components that have their ids and their skus.
-    pub fn new(table: &Table, components: &[Component]) -> Self {
-        let Table { layout, rows, faults } = table;
+    pub fn new(table: &Table, components: &[Component]) -> Result<Self, RecordsLost> {
+        let Table { layout, rows, faulty, records } = table;
         let existing = Existing {
             by_id: components.iter().map(|component| (component.id, component)).collect(),
             by_sku: components
@@ -86,7 +96,7 @@ impl Plan {
             named: rows.iter().filter_map(|row| row.id).collect(),
         };
         let mut taken = HashMap::new();
-        let mut outcomes = BTreeMap::new();
+        let mut planned: Vec<(usize, Planned)> = Vec::with_capacity(*records);
         for row in rows {
             let outcome = match existing.find(row) {
                 Some(component) => match taken.insert(component.id, row.line) {
@@ -98,17 +108,20 @@ impl Plan {
                 },
                 None => create(row, layout),
             };
-            outcomes.insert(row.line, outcome.unwrap_or_else(Outcome::Faulty));
+            let outcome = outcome.unwrap_or_else(Outcome::Faulty);
+            planned.push((row.index, Planned { line: row.line, outcome }));
         }
-        let mut faulty: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for fault in faults {
-            faulty.entry(fault.line).or_default().insert(fault.clone());
+        planned.extend(faulty.iter().map(|FaultyRow { index, line, faults }| {
+            let mut faults = faults.clone();
+            faults.sort();
+            faults.dedup();
+            (*index, Planned { line: *line, outcome: Outcome::Faulty(faults) })
+        }));
+        planned.sort_by_key(|(index, _)| *index);
+        if !planned.iter().map(|(index, _)| *index).eq(0..*records) {
+            return Err(RecordsLost { records: *records, planned: planned.len() });
         }
-        outcomes.extend(
-            faulty.into_iter().map(|(line, faults)| (line, Outcome::Faulty(faults.into_iter().collect()))),
-        );
-        let rows = outcomes.into_iter().map(|(line, outcome)| Planned { line, outcome });
-        Self { rows: rows.collect() }
+        Ok(Self { rows: planned.into_iter().map(|(_, row)| row).collect() })
     }
 
     /// How many rows come to something.

@@ -1,6 +1,6 @@
 //! From the bytes of a CSV file to rows that say what each component is to be.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use csv::ByteRecord;
 use inventory_core::{ComponentId, ComponentPatch, CustomFieldText, Field, FieldError, Invalid, Sku};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     cell,
     fault::{Fault, shown},
+    lines::LineCounter,
     mapping::{Filling, Layout, LayoutError, Mapping, Slot, trim},
     width::{self, MAX_CELL_BYTES, MAX_CELLS},
 };
@@ -19,6 +20,8 @@ const MAX_FAULTS: usize = 100_000;
 /// A row that can be understood by itself.
 #[derive(Debug, Clone)]
 pub struct Row {
+    /// Which record of the file it is, from 0, without the header.
+    pub index: usize,
     /// The line on which it begins, from 1.
     pub line: u64,
     /// The component that it says it is, which need not exist.
@@ -31,6 +34,17 @@ pub struct Row {
     pub custom_fields_whole: bool,
 }
 
+/// A row that cannot be understood.
+#[derive(Debug, Clone)]
+pub struct FaultyRow {
+    /// Which record of the file it is, from 0, without the header.
+    pub index: usize,
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub faults: Vec<Fault>,
+}
+
 /// A file that was read.
 #[derive(Debug)]
 pub struct Table {
@@ -38,8 +52,10 @@ pub struct Table {
     pub layout: Layout,
     /// The rows that can be understood.
     pub rows: Vec<Row>,
-    /// What is wrong with the others.
-    pub faults: Vec<Fault>,
+    /// The other rows.
+    pub faulty: Vec<FaultyRow>,
+    /// The number of records in the file, without the header. Each is one of the rows above.
+    pub records: usize,
 }
 
 /// How the file is to be read.
@@ -73,6 +89,12 @@ pub enum TableError {
     /// The file cannot be read to its end.
     #[error("the file cannot be read: {0}")]
     Unreadable(csv::Error),
+    /// A quoted cell has no end, so that it contains all rows that follow.
+    #[error("the row on line {line} has a quote that is never closed")]
+    OpenQuote {
+        /// The line on which the row begins.
+        line: u64,
+    },
     /// The file has more rows than are taken.
     #[error("the file has more than {0} rows, which is the most here")]
     TooManyRows(usize),
@@ -121,7 +143,7 @@ impl Header {
 
     /// What seems to separate the cells of a file: what its first line has most of.
     pub fn delimiter(bytes: &[u8]) -> u8 {
-        let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
         // Of equals the last is taken, and nothing of all is a comma.
         DELIMITERS.into_iter().rev().max_by_key(count).unwrap_or(b',')
@@ -147,15 +169,20 @@ impl Table {
         let mut reader = reader(bytes, form.delimiter)?;
         let header = header(&mut reader)?;
         let layout = Layout::new(&header, form.mappings)?;
-        let mut rows = Vec::new();
-        let mut faults = Vec::new();
-        let mut custom_values = 0;
-        for (count, record) in reader.byte_records().enumerate() {
+        let mut lines = LineCounter::new(bytes);
+        let (mut rows, mut faulty) = (Vec::new(), Vec::new());
+        let (mut custom_values, mut faults) = (0, 0);
+        let mut records = 0;
+        let mut last = None;
+        for record in reader.byte_records() {
             let record = record.map_err(TableError::Unreadable)?;
-            if count >= form.max_rows {
+            if records == form.max_rows {
                 return Err(TableError::TooManyRows(form.max_rows));
             }
-            match read_row(&record, &header, &layout, form.list_separator) {
+            let position = record.position().map_or(0, csv::Position::byte);
+            let position = usize::try_from(position).unwrap_or(usize::MAX);
+            let (index, line) = (records, lines.line_of_record(position));
+            match read_row(&record, index, line, &header, &layout, form.list_separator) {
                 Ok(row) => {
                     let fields = row.patch.custom_fields.as_ref().and_then(Option::as_ref);
                     custom_values += fields.map_or(0, |fields| fields.0.len());
@@ -164,29 +191,48 @@ impl Table {
                     }
                     rows.push(row);
                 }
-                Err(found) => faults.extend(found),
+                Err(found) => {
+                    faults += found.len();
+                    faulty.push(FaultyRow { index, line, faults: found });
+                }
             }
-            if faults.len() > MAX_FAULTS {
-                return Err(TableError::TooManyFaults(Box::new(faults.swap_remove(0))));
+            if faults > MAX_FAULTS {
+                let first = faulty.swap_remove(0).faults.swap_remove(0);
+                return Err(TableError::TooManyFaults(Box::new(first)));
             }
+            records += 1;
+            last = Some((position, line));
         }
-        let repeated = repeated_skus(&rows, &layout);
-        let lines: HashSet<_> = repeated.iter().map(|fault| fault.line).collect();
-        rows.retain(|row| !lines.contains(&row.line));
-        faults.extend(repeated);
-        Ok(Self { layout, rows, faults })
+        if let Some((position, line)) = last
+            && has_open_quote(bytes.get(position..).unwrap_or_default(), form.delimiter)
+        {
+            return Err(TableError::OpenQuote { line });
+        }
+        let (rows, repeated) = without_repeated_skus(rows, &layout);
+        faulty.extend(repeated);
+        Ok(Self { layout, rows, faulty, records })
     }
+}
+
+/// Whether the last record of a file is still within quotes at the end of the file: a line after it is then no
+/// record of its own.
+fn has_open_quote(record: &[u8], delimiter: u8) -> bool {
+    let with_another = [record, b"\nx"].concat();
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.delimiter(delimiter).flexible(true).has_headers(false).from_reader(&with_another[..]);
+    reader.into_byte_records().count() < 2
 }
 
 fn read_row(
     record: &ByteRecord,
+    index: usize,
+    line: u64,
     header: &[String],
     layout: &Layout,
     list_separator: &str,
 ) -> Result<Row, Vec<Fault>> {
-    let line = record.position().map_or(0, csv::Position::line);
     let cells = cells(record, line, header, layout.width)?;
-    let mut draft = Draft { line, ..Draft::default() };
+    let mut draft = Draft { index, line, ..Draft::default() };
     for filling in &layout.fillings {
         draft.fill(filling, filling.fill(&cells), list_separator);
     }
@@ -222,6 +268,7 @@ fn cells(record: &ByteRecord, line: u64, header: &[String], width: usize) -> Res
 /// A row while it is read.
 #[derive(Default)]
 struct Draft {
+    index: usize,
     line: u64,
     id: Option<ComponentId>,
     members: Map<String, Value>,
@@ -285,7 +332,8 @@ impl Draft {
             let text = Value::Object(fields.clone()).to_string();
             self.given.insert(Field::CustomFields.as_str(), text);
         }
-        let Self { line, id, mut members, custom_fields, custom_fields_whole, given, mut faults } = self;
+        let Self { index, line, id, mut members, custom_fields, custom_fields_whole, given, mut faults } =
+            self;
         if let Some(fields) = custom_fields {
             members.insert(Field::CustomFields.as_str().to_owned(), Value::Object(fields));
         }
@@ -301,7 +349,7 @@ impl Draft {
         match ComponentPatch::from_json(Value::Object(members)) {
             Ok(patch) if faults.is_empty() => {
                 let sku = patch.sku.clone().flatten();
-                Ok(Row { line, id, sku, patch, custom_fields_whole })
+                Ok(Row { index, line, id, sku, patch, custom_fields_whole })
             }
             Ok(_) => Err(faults),
             Err(invalid) => {
@@ -348,21 +396,26 @@ fn place(filling: &Filling) -> String {
     }
 }
 
-fn repeated_skus(rows: &[Row], layout: &Layout) -> Vec<Fault> {
+/// The rows, and those of them whose sku a row before them has.
+fn without_repeated_skus(rows: Vec<Row>, layout: &Layout) -> (Vec<Row>, Vec<FaultyRow>) {
     let mut lines = HashMap::new();
-    let mut faults = Vec::new();
-    for Row { line, sku, .. } in rows {
-        let Some(sku) = sku else { continue };
-        if let Some(earlier) = lines.insert(sku.as_str(), *line) {
-            faults.push(Fault {
-                line: *line,
-                place: place_of(Field::Sku.as_str(), layout),
-                expected: "must be unique in the file".to_owned(),
-                found: format!("{}, which line {earlier} has too", shown(sku.as_str())),
-            });
-        }
+    let mut faulty = Vec::new();
+    let mut unique = Vec::with_capacity(rows.len());
+    for row in rows {
+        let earlier = row.sku.as_ref().and_then(|sku| lines.insert(sku.as_str().to_owned(), row.line));
+        let (Some(sku), Some(earlier)) = (&row.sku, earlier) else {
+            unique.push(row);
+            continue;
+        };
+        let fault = Fault {
+            line: row.line,
+            place: place_of(Field::Sku.as_str(), layout),
+            expected: "must be unique in the file".to_owned(),
+            found: format!("{}, which line {earlier} has too", shown(sku.as_str())),
+        };
+        faulty.push(FaultyRow { index: row.index, line: row.line, faults: vec![fault] });
     }
-    faults
+    (unique, faulty)
 }
 
 #[cfg(test)]

@@ -72,7 +72,11 @@ fn section(page: &mut String, metric: &Metric) -> std::fmt::Result {
     for Label { name, values } in *labels {
         match values {
             Values::OneOf(known) => {
-                let known: Vec<_> = known.iter().map(|value| format!("`{value}`")).collect();
+                let known = known.iter().map(|value| match *value {
+                    "" => "absent".to_owned(),
+                    value => format!("`{value}`"),
+                });
+                let known: Vec<_> = known.collect();
                 writeln!(page, "- label `{name}`: {}", known.join(", "))?;
             }
             Values::Said(words) => writeln!(page, "- label `{name}`: {words}")?,

@@ -163,8 +163,15 @@ impl Figures {
     }
 
     pub(crate) fn read(&self, readings: &Readings) {
-        let Readings { writer, sign_ins_refused, readers, tailer_halted, count_drift, last_backup, event_streams } =
-            *readings;
+        let Readings {
+            writer,
+            sign_ins_refused,
+            readers,
+            tailer_halted,
+            count_drift,
+            last_backup,
+            event_streams,
+        } = *readings;
         let Writer { transactions, retries, done, refused, failed, waiting, events } = writer;
         self.transactions.absolute(transactions);
         self.retries.absolute(retries);

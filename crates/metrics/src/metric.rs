@@ -53,7 +53,7 @@ impl Provenance {
 /// no value needs escaping, in which exporters differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
-    /// One of these.
+    /// One of these. An empty one means that the label is absent.
     OneOf(&'static [&'static str]),
     /// One of a set that the program text closes, in words.
     Said(&'static str),
@@ -122,8 +122,9 @@ impl Metric {
             if let Values::OneOf(known) = label.values {
                 debug_assert!(known.contains(value), "{}: {value:?} is not a {}", self.name, label.name);
             }
-            metrics::Label::new(label.name, (*value).to_owned())
+            // Prometheus does not tell an empty label from an absent one.
+            (!value.is_empty()).then(|| metrics::Label::new(label.name, (*value).to_owned()))
         });
-        Key::from_parts(self.name, labels.collect::<Vec<_>>())
+        Key::from_parts(self.name, labels.flatten().collect::<Vec<_>>())
     }
 }

@@ -113,7 +113,7 @@ async fn plan(target: &Target, table: &Table) -> anyhow::Result<Plan> {
     bar.set_style(style("looking up {bar:40} {pos}/{len}")?);
     let components = target.find(&table.rows, &bar).await?;
     bar.finish_and_clear();
-    Ok(Plan::new(table, &components))
+    Ok(Plan::new(table, &components)?)
 }
 
 async fn carry_out(target: &Target, operations: &[Operation]) -> anyhow::Result<Attempt> {

@@ -172,7 +172,8 @@ impl Database {
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
     pub(crate) async fn close(&self) {
-        join_all([&self.hot, &self.reader, &self.replay, &self.poll, &self.long].map(Connections::close)).await;
+        join_all([&self.hot, &self.reader, &self.replay, &self.poll, &self.long].map(Connections::close))
+            .await;
         self.writer.close().await;
     }
 }

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     database::Database,
+    db::Bind,
     db::{Connections, Transaction},
     entity::{event_head, event_log},
     error::{OpenError, ReadError},
-    db::Bind,
 };
 
 /// How many event rows one statement inserts. Each row binds ten values, and SQLite takes 32,766.

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use inventory_core::{Bus, Clock, Component, ComponentId, CoreTasks, LogPosition, Origin, Seq, Sku, UserId, bus};
+use inventory_core::{
+    Bus, Clock, Component, ComponentId, CoreTasks, LogPosition, Origin, Seq, Sku, UserId, bus,
+};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 

@@ -21,6 +21,7 @@ pub(super) async fn plan(
     content: Arc<Vec<u8>>,
     settings: &Settings,
 ) -> Result<Rows, Failure> {
+    let unexpected = |error: &dyn std::fmt::Display| Failure::Unexpected(error.to_string());
     let mappings = match settings.mappings() {
         Ok(mappings) => mappings,
         Err(sentence) => return Ok(Err(sentence)),
@@ -32,9 +33,12 @@ pub(super) async fn plan(
         Err(error) => return Ok(Err(sentence(&error.to_string()))),
     };
     let components = inventory_csv::existing(store, &table.rows, |_| {}).await?;
-    let compare = move || Plan::new(&table, &components).rows.into_iter().map(staged).collect();
-    let rows: Result<Vec<_>, _> = turn.work(compare).await?;
-    Ok(Ok(rows.map_err(|error| Failure::Unexpected(error.to_string()))?))
+    let compare = move || {
+        let plan = Plan::new(&table, &components).map_err(|error| unexpected(&error))?;
+        plan.rows.into_iter().map(|row| staged(row).map_err(|error| unexpected(&error))).collect()
+    };
+    let rows: Result<Vec<_>, Failure> = turn.work(compare).await?;
+    Ok(Ok(rows?))
 }
 
 /// What an error says, as a sentence of its own.

@@ -101,6 +101,13 @@ async fn carry_out(
     let _turn = imports.turn_to_write().await?;
     let limit = MAX_ROWS as u64;
     let rows = store.staged_rows(staged.id, None, 0, limit).await?;
+    let planned = changes(staged) + staged.count(RowKind::Unchanged) + staged.count(RowKind::Faulty);
+    if rows.len() as u64 != planned {
+        return Err(Failure::Unexpected(format!(
+            "{} rows of an import wait, of {planned} that were planned",
+            rows.len()
+        )));
+    }
     let (lines, operations) = planning::operations(&rows)?;
     drop(rows);
     let imported = Ended::Imported {

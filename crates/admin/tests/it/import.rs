@@ -1,9 +1,6 @@
 //! Files that are brought in.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::time::Instant;
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -18,6 +15,9 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::visitor::{Answer, COMPONENTS, MAX_PAGE_BYTES, PASSWORD, PATIENCE, Site, Visitor};
+
+#[path = "../../../../xtask/src/parts.rs"]
+mod parts;
 
 const IMPORT: &str = "/admin/import";
 const BOUNDARY: &str = "a boundary that no file has";
@@ -351,28 +351,9 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
 
 const PARTS: u64 = 15_333;
 
-/// The real components, which are not part of the repository; where they are not beside it, as many that are made
-/// up.
-fn parts() -> String {
-    let real = ["..", "..", "..", "shared", "data", "kicad-components.csv"];
-    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join(real.iter().collect::<PathBuf>());
-    if let Ok(text) = std::fs::read_to_string(&real) {
-        return text;
-    }
-    eprintln!("note: {} is not there, so the components are made up", real.display());
-    let row = |number: u64| {
-        let (part, library) = (number / 2, number % 160);
-        format!(
-            "P{part},Library_{library},\"Resistor, 10 k\u{3a9} \"\"warm\"\"\",R res,,https://example.org/a.pdf,R\n"
-        )
-    };
-    let header = "part_number,library,description,keywords,footprint,datasheet,reference\n".to_owned();
-    header + &(0..PARTS).map(row).collect::<String>()
-}
-
 #[tokio::test]
 async fn fifteen_thousand_components_are_imported_and_then_unchanged() {
-    let file = parts();
+    let file = parts::csv();
     for site in Site::each().await {
         let mut editor = site.editor().await;
         let fields = [
@@ -463,5 +444,33 @@ async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
             }
         }
         assert!(taken >= Staged::MAX_OF_A_USER, "{taken} were taken");
+    }
+}
+
+#[tokio::test]
+async fn no_row_is_lost_whatever_ends_the_lines() {
+    for site in Site::each().await {
+        let mut editor = site.editor().await;
+        let kinds = [("cr", ["\r", "\r"]), ("crlf", ["\r\n", "\r\n"]), ("mixed", ["\r", "\n"])];
+        for (already, (name, ends)) in kinds.into_iter().enumerate() {
+            let mut file = format!("sku;title{}", ends[0]);
+            for row in 0..40 {
+                file.push_str(&format!("{name}-{row};a,b{}", ends[row % 2]));
+            }
+            let fields = [
+                ("delimiter", ";"),
+                ("delimiter_shown", ";"),
+                ("list_separator", ","),
+                ("fill.sku", "{sku}"),
+                ("fill.name", "{title}"),
+            ];
+            let columns = upload(&mut editor, "mac.csv", &file).await;
+            editor.get(&columns).await.assert_has(&["<option value=\";\" selected>a semicolon</option>"]);
+            let preview = editor.follow(&columns, &fields).await;
+            preview.assert_has(&["<b>40</b> Create", "<b>0</b> Errors", "line 2<", "line 11<"]);
+            let path = columns.strip_suffix("/columns").unwrap();
+            run(&mut editor, path).await.assert_has(&["<dd>40</dd><dt>created</dt>"]);
+            assert_eq!(site.count().await, 40 * (already as u64 + 1), "{name}");
+        }
     }
 }

@@ -23,6 +23,7 @@ mod import;
 mod list;
 mod live;
 mod merge;
+mod metrics;
 mod narrow;
 mod pages;
 mod palette;

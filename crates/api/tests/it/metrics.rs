@@ -111,7 +111,11 @@ async fn a_fresh_scrape_is_the_catalogue() {
         for (series, _) in &family.samples {
             let mut keys = label_names(series);
             keys.remove("le");
-            assert_eq!(keys, metric.labels.iter().map(|label| label.name).collect(), "{series}");
+            for label in metric.labels {
+                let may_be_absent = matches!(label.values, Values::OneOf(known) if known.contains(&""));
+                assert!(keys.remove(label.name) || may_be_absent, "{series} has no {}", label.name);
+            }
+            assert!(keys.is_empty(), "{series} has labels that are not in the catalogue");
         }
         assert_closed_sets_are_complete(family);
     }
@@ -127,7 +131,11 @@ fn assert_closed_sets_are_complete(family: &Family) {
         }
         for value in known {
             let wanted = format!("{}=\"{value}\"", label.name);
-            assert!(family.samples.iter().any(|(series, _)| series.contains(&wanted)), "{wanted}");
+            let has = |series: &str| match *value {
+                "" => !series.contains(label.name),
+                _ => series.contains(&wanted),
+            };
+            assert!(family.samples.iter().any(|(series, _)| has(series)), "{wanted}");
         }
     }
 }
@@ -440,21 +448,46 @@ async fn requests_are_measured_by_template_method_and_status() {
     service.send(odd).await;
     let scrape = scrape(&service).await;
     let count = |method: &str, route: &str, status: u16| {
+        let route = if route.is_empty() { String::new() } else { format!("http_route=\"{route}\",") };
         format!(
-            "http_server_request_duration_seconds_count{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"
+            "http_server_request_duration_seconds_count{{http_request_method=\"{method}\",{route}http_response_status_code=\"{status}\"}}"
         )
     };
     scrape.assert(&count("POST", "/api/v1/components", 201), 1.0);
     scrape.assert(&count("GET", "/api/v1/components/{id}", 200), 3.0);
     scrape.assert(&count("GET", "/api/v1/components", 200), 1.0);
     scrape.assert(&count("GET", "", 404), 2.0);
-    scrape.assert(&count("_OTHER", "/livez", 405), 1.0);
+    scrape.assert(&count("_OTHER", "", 405), 1.0);
+    scrape.assert("inventory_http_requests_total{http_request_method=\"POST\"}", 1.0);
+    scrape.assert("inventory_http_requests_total{http_request_method=\"GET\"}", 6.0);
+    scrape.assert("inventory_http_requests_total{http_request_method=\"_OTHER\"}", 1.0);
     // The scrape itself.
     scrape.assert("http_server_active_requests", 1.0);
     for family in &scrape.families {
         for (series, _) in &family.samples {
             assert!(!series.contains("nowhere") && !series.contains(&path), "{series}");
         }
+    }
+}
+
+#[tokio::test]
+async fn errors_are_counted_from_zero_and_that_of_a_service_which_is_not_ready_is_none() {
+    let options = Options { max_event_streams: 0, ..Options::default() };
+    let service = Service::with(TestDatabase::sqlite(), options).await;
+    let failed = "inventory_http_requests_total{http_request_method=\"GET\",error_type=\"503\"}";
+    scrape(&service).await.assert(failed, 0.0);
+    assert_eq!(service.get("/api/v1/events").await.status, 503);
+    service.app.set_stopping();
+    assert_eq!(service.get("/readyz").await.status, 503);
+    let scrape = scrape(&service).await;
+    scrape.assert(failed, 1.0);
+    for (route, error_type) in [("/api/v1/events", ",error_type=\"503\""), ("/readyz", "")] {
+        scrape.assert(
+            &format!(
+                "http_server_request_duration_seconds_count{{http_request_method=\"GET\",http_route=\"{route}\",http_response_status_code=\"503\"{error_type}}}"
+            ),
+            1.0,
+        );
     }
 }
 
@@ -468,7 +501,7 @@ async fn an_event_stream_is_measured_until_its_head_and_counted_while_it_is_open
     open.assert("inventory_event_streams", 1.0);
     open.assert("http_server_active_requests", 1.0);
     open.assert(
-        "http_server_request_duration_seconds_count{method=\"GET\",route=\"/api/v1/events\",status=\"200\"}",
+        "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/api/v1/events\",http_response_status_code=\"200\"}",
         1.0,
     );
     drop(response);

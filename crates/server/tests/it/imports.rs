@@ -251,3 +251,35 @@ async fn a_token_that_is_not_good_is_said_to_be_so() {
     let complaint = run_with(&database, &["export"], &variables, b"").failed(1);
     assert!(complaint.contains("401 Unauthorized: there is no such token"), "{complaint}");
 }
+
+/// A number of rows with their skus, each ended by the next of `ends`.
+fn file_with_line_ends(rows: usize, ends: &[&str]) -> String {
+    let mut ends = ends.iter().cycle();
+    let mut file = String::new();
+    for line in std::iter::once("sku,name".to_owned()).chain((1..=rows).map(|row| format!("{row},a"))) {
+        file.push_str(&line);
+        file.push_str(ends.next().unwrap());
+    }
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_is_lost_whatever_ends_the_lines() {
+    on_each_route(async |route| {
+        for (batch, ends) in
+            [&["\r"][..], &["\r\n"], &["\r", "\n", "\r\n", "\r", "\r"]].into_iter().enumerate()
+        {
+            // The last digit of the skus and the last of the names tell the files apart.
+            let file = file_with_line_ends(40, ends).replace(",a", &format!("-{batch},a{batch}"));
+            let dry = route.import(&file, &["--dry-run"]).ok();
+            assert_eq!(dry, "would create 40, update 0, leave 0 unchanged; 0 bad rows\n", "{ends:?}");
+            assert_eq!(route.import(&file, &[]).ok(), "created 40, updated 0, unchanged 0\n", "{ends:?}");
+            let (_, page) = route.server.api.get(&format!("/api/v1/components?name=a{batch}&limit=1")).await;
+            assert_eq!(page["total"], 40, "{ends:?}");
+
+            let complaint = route.import(&format!("{file}only one cell"), &[]).failed(1);
+            assert!(complaint.contains("line 42: must have 2 cells"), "{ends:?}: {complaint}");
+        }
+    })
+    .await;
+}

@@ -1,6 +1,8 @@
-//! 15,333 real components, imported beside a running server and through one.
+//! 15,333 components, imported beside a running server and through one: those that `cargo xtask parts` makes up and,
+//! where they are beside the repository, as many real ones.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -13,6 +15,9 @@ use crate::{
     server::{PATIENCE, Server, TOKEN, metric},
 };
 
+#[path = "../../../../xtask/src/parts.rs"]
+mod parts;
+
 const ROWS: u64 = 15_333;
 
 /// A file of components and, in its order, the skus that they are to have.
@@ -23,18 +28,17 @@ struct Parts {
 }
 
 impl Parts {
-    /// The real components, which are not part of the repository; where they are not beside it, as many that are
-    /// made up.
-    fn find() -> Self {
+    fn made_up() -> Self {
+        let made = NamedTempFile::new().unwrap();
+        std::fs::write(made.path(), parts::csv()).unwrap();
+        Self::read(made.path().to_owned(), Some(made))
+    }
+
+    /// The made-up ones and, where they are, the real ones, which may not be passed on with this repository.
+    fn all() -> impl Iterator<Item = Self> {
         let real = ["..", "..", "..", "shared", "data", "kicad-components.csv"];
         let real = Path::new(env!("CARGO_MANIFEST_DIR")).join(real.iter().collect::<PathBuf>());
-        if real.exists() {
-            return Self::read(real, None);
-        }
-        eprintln!("note: {} is not there, so the components are made up", real.display());
-        let made = NamedTempFile::new().unwrap();
-        std::fs::write(made.path(), made_up()).unwrap();
-        Self::read(made.path().to_owned(), Some(made))
+        [Some(Self::made_up()), real.exists().then(|| Self::read(real, None))].into_iter().flatten()
     }
 
     fn read(path: PathBuf, made: Option<NamedTempFile>) -> Self {
@@ -46,30 +50,38 @@ impl Parts {
     }
 }
 
-/// Rows with what makes the real ones awkward: part numbers that several libraries have, text outside ASCII,
-/// commas and quotes, empty cells.
-fn made_up() -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer
-        .write_record([
-            "part_number",
-            "library",
-            "description",
-            "keywords",
-            "footprint",
-            "datasheet",
-            "reference",
-        ])
-        .unwrap();
-    for number in 0..ROWS {
-        let (part, library) = (format!("P{}", number / 2), format!("Library_{}", number % 160));
-        let description =
-            ["", "Resistor, 10 k\u{3a9} \u{b1}1 %", "LED 5 \u{b5}A \"warm\", 60\u{b0}", "plain"];
-        let description = description[usize::try_from(number % 4).unwrap()];
-        let datasheet = if number % 7 == 0 { "" } else { "https://example.org/a,b.pdf" };
-        writer.write_record([&*part, &library, description, "R res", "", datasheet, "R"]).unwrap();
+#[test]
+fn the_made_up_parts_are_as_awkward_as_the_real_ones() {
+    for Parts { path, skus, .. } in Parts::all() {
+        let rows: Vec<_> =
+            csv::Reader::from_path(&path).unwrap().into_records().map(Result::unwrap).collect();
+        let distinct = |column: usize| {
+            let mut counts: HashMap<&str, usize> = HashMap::new();
+            for row in &rows {
+                *counts.entry(&row[column]).or_default() += 1;
+            }
+            counts
+        };
+        let rows_with =
+            |test: &dyn Fn(&csv::StringRecord) -> bool| rows.iter().filter(|row| test(row)).count();
+        assert_eq!(skus.iter().collect::<std::collections::HashSet<_>>().len(), rows.len());
+        assert_eq!(
+            distinct(0).values().filter(|count| **count == 2).count(),
+            100,
+            "part numbers of two libraries"
+        );
+        assert_eq!(distinct(0).len(), rows.len() - 100);
+        assert_eq!(distinct(1).len(), 160, "libraries");
+        assert_eq!(rows_with(&|row| row.iter().any(|cell| !cell.is_ascii())), 898);
+        assert_eq!(rows.iter().map(|row| row[2].chars().count()).max(), Some(281), "the longest description");
+        assert!(rows_with(&|row| row[2].contains(',')) > 7_000);
+        assert!(distinct(2).len() > 10_000, "{} descriptions", distinct(2).len());
+        assert!(rows_with(&|row| row.iter().any(|cell| cell.contains('"'))) > 1);
+        for column in 2..6 {
+            assert!(rows_with(&|row| row[column].is_empty()) > 100, "empty cells in column {column}");
+        }
     }
-    writer.into_inner().unwrap()
+    assert_eq!(parts::csv(), parts::csv());
 }
 
 fn import(database: &TestDatabase, parts: &Parts, variables: &[(&str, &str)]) -> Run {
@@ -106,21 +118,23 @@ fn assert_imported(scrape: &str, own: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_into_the_database_beside_a_running_server() {
-    let parts = Parts::find();
-    for database in TestDatabase::each() {
-        let server = Server::start(&database);
-        assert_eq!(import(&database, &parts, &[]).ok(), format!("created {ROWS}, updated 0, unchanged 0\n"));
-        // The very next scrape: it has nothing to wait for, since nothing of this is the server's own.
-        assert_imported(&server.api.scrape().await, 0);
-        in_order(&server, &parts).await;
-        again(&database, &parts, &[]);
-        server.stop();
+    for parts in Parts::all() {
+        for database in TestDatabase::each() {
+            let server = Server::start(&database);
+            let imported = import(&database, &parts, &[]).ok();
+            assert_eq!(imported, format!("created {ROWS}, updated 0, unchanged 0\n"));
+            // The very next scrape: it has nothing to wait for, since nothing of this is the server's own.
+            assert_imported(&server.api.scrape().await, 0);
+            in_order(&server, &parts).await;
+            again(&database, &parts, &[]);
+            server.stop();
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_through_a_server() {
-    let parts = Parts::find();
+    let parts = Parts::made_up();
     for database in TestDatabase::each() {
         let server = Server::start(&database);
         let through = [("INVENTORY_URL", &*server.base), ("INVENTORY_TOKEN", TOKEN)];

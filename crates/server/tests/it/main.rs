@@ -16,6 +16,7 @@ mod server;
 
 mod access;
 mod admin;
+mod alerts;
 mod api_docs;
 mod backup;
 mod bad_input;

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -18,12 +19,15 @@ use crate::{
 };
 
 /// Where the configurations expect the service, and the token that it asks for.
-const TARGET: &str = "inventory-service:8000";
+pub(crate) const TARGET: &str = "inventory-service:8000";
 const TOKEN_FILE: &str = "/etc/prometheus/inventory-metrics-token";
 
 const METRICS_TOKEN: &str = "the-token-of-prometheus";
 
-struct Prometheus {
+/// How much faster than as shipped Prometheus scrapes where alerts do not matter.
+const FAST: u32 = 75;
+
+pub(crate) struct Prometheus {
     child: Child,
     base: String,
     /// Its configuration and its data.
@@ -37,60 +41,89 @@ impl Drop for Prometheus {
     }
 }
 
-/// Prometheus with a configuration that ships, in which some texts are replaced by others. `None`, and a line
-/// that says so, where Prometheus is not installed.
-fn prometheus(configuration: &str, replacements: &[(&str, &str)]) -> Option<Prometheus> {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus");
-    let directory = TempDir::new().unwrap();
-    let mut text = std::fs::read_to_string(shipped.join(configuration)).unwrap();
-    for (old, new) in replacements.iter().chain(&[("15s", "200ms")]) {
-        assert!(text.contains(old), "{configuration} has no {old}");
-        text = text.replace(old, new);
+/// A configuration or rules with every duration divided by a number.
+fn faster(text: &str, by: u32) -> String {
+    let duration = Regex::new(r"\b(\d+)([smh])\b").unwrap();
+    let shorter = |found: &Captures<'_>| {
+        let unit_ms = match &found[2] {
+            "s" => 1_000,
+            "m" => 60_000,
+            _ => 3_600_000,
+        };
+        format!("{}ms", found[1].parse::<u32>().unwrap() * unit_ms / by)
+    };
+    duration.replace_all(text, shorter).into_owned()
+}
+
+impl Prometheus {
+    /// Prometheus with a configuration and the rules that ship, in which some texts are replaced by others and every
+    /// duration is divided by `faster_by`. `None`, and a line that says so, where Prometheus is not installed.
+    pub(crate) fn start(configuration: &str, replacements: &[(&str, &str)], faster_by: u32) -> Option<Self> {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/prometheus");
+        let directory = TempDir::new().unwrap();
+        let mut text = std::fs::read_to_string(shipped.join(configuration)).unwrap();
+        assert!(text.contains("scrape_interval: 15s"), "{configuration}");
+        text.push_str("global:\n  evaluation_interval: 15s\n");
+        text = faster(&text, faster_by);
+        for (old, new) in replacements {
+            assert!(text.contains(old), "{configuration} has no {old}");
+            text = text.replace(old, new);
+        }
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, text).unwrap();
+        let rules = std::fs::read_to_string(shipped.join("inventory.rules.yml")).unwrap();
+        std::fs::write(directory.path().join("inventory.rules.yml"), faster(&rules, faster_by)).unwrap();
+        let port = free_port();
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg(format!("--query.lookback-delta={}", faster("5m", faster_by)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        match child {
+            Ok(child) => {
+                let check = Command::new("promtool").args(["check", "config"]).arg(&file).output().unwrap();
+                assert!(check.status.success(), "{configuration}: {check:?}");
+                Some(Self { child, base: format!("http://127.0.0.1:{port}"), _directory: directory })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                assert!(std::env::var_os("CI").is_none(), "prometheus is needed where CI is set");
+                eprintln!("SKIPPED: prometheus is not installed");
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
-    let file = directory.path().join("prometheus.yml");
-    std::fs::write(&file, text).unwrap();
-    std::fs::copy(shipped.join("inventory.rules.yml"), directory.path().join("inventory.rules.yml")).unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let child = Command::new("prometheus")
-        .arg(format!("--config.file={}", file.display()))
-        .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    match child {
-        Ok(child) => {
-            let check = Command::new("promtool").args(["check", "config"]).arg(&file).output().unwrap();
-            assert!(check.status.success(), "{configuration}: {check:?}");
-            Some(Prometheus { child, base: format!("http://127.0.0.1:{port}"), _directory: directory })
+
+    /// What its API answers, and nothing while it is not up yet.
+    pub(crate) async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let url =
+            reqwest::Url::parse_with_params(&format!("{}/api/v1/{path}", self.base), parameters).unwrap();
+        match client().get(url).send().await {
+            Ok(answer) => answer.json().await.unwrap_or(Value::Null),
+            Err(_not_up_yet) => Value::Null,
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            assert!(std::env::var_os("CI").is_none(), "prometheus is needed where CI is set");
-            eprintln!("SKIPPED: prometheus is not installed");
-            None
+    }
+
+    /// Asks until the answer is as expected; the value of an instant vector with one element.
+    pub(crate) async fn settles(&self, query: &str, expected: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask("query", &[("query", query)]).await;
+            if answer["data"]["result"][0]["value"][1] == expected {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{query} is not {expected}: {answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(error) => panic!("{error}"),
     }
 }
 
-/// Asks until the answer is as expected; the value of an instant vector with one element.
-async fn settles(prometheus: &Prometheus, query: &str, expected: &str) {
-    let client = client();
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let url = format!("{}/api/v1/query", prometheus.base);
-        let url = reqwest::Url::parse_with_params(&url, [("query", query)]).unwrap();
-        let answer = client.get(url).send().await;
-        let answer: Value = match answer {
-            Ok(answer) => answer.json().await.unwrap_or(Value::Null),
-            Err(_not_up_yet) => Value::Null,
-        };
-        if answer["data"]["result"][0]["value"][1] == expected {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{query} is not {expected}: {answer}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// A port of the loopback address that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,9 +131,9 @@ async fn prometheus_returns_the_right_values() {
     let database = TestDatabase::sqlite();
     let server = Server::start(&database);
     let target = [(TARGET, server.base.trim_start_matches("http://"))];
-    let Some(prometheus) = prometheus("prometheus.yml", &target) else { return };
-    settles(&prometheus, "up{job=\"inventory\"}", "1").await;
-    settles(&prometheus, "inventory_components_created_total", "0").await;
+    let Some(prometheus) = Prometheus::start("prometheus.yml", &target, FAST) else { return };
+    prometheus.settles("up{job=\"inventory\"}", "1").await;
+    prometheus.settles("inventory_components_created_total", "0").await;
     let mut ids = Vec::new();
     for _ in 0..42 {
         ids.push(server.api.create(&json!({"name": "a"})).await["id"].as_str().unwrap().to_owned());
@@ -116,7 +149,7 @@ async fn prometheus_returns_the_right_values() {
         ("inventory_components_count_drift", "0"),
         ("inventory_collector_success{collector=\"database\"}", "1"),
     ] {
-        settles(&prometheus, query, value).await;
+        prometheus.settles(query, value).await;
     }
     server.stop();
 }
@@ -140,9 +173,10 @@ async fn scrapes(
         None => (TARGET, server.base.split_once("://").unwrap().1),
     };
     server.api.create(&json!({"name": "a"})).await;
-    let Some(prometheus) = prometheus(configuration, &[&[target], replacements].concat()) else { return };
-    settles(&prometheus, "up{job=\"inventory\"}", "1").await;
-    settles(&prometheus, "inventory_components_created_total", "1").await;
+    let replacements = [&[target], replacements].concat();
+    let Some(prometheus) = Prometheus::start(configuration, &replacements, FAST) else { return };
+    prometheus.settles("up{job=\"inventory\"}", "1").await;
+    prometheus.settles("inventory_components_created_total", "1").await;
     server.stop();
 }
 
