@@ -360,3 +360,71 @@ impl<B: Body> Body for BusyBody<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 14 ordinary connections, 7 of one address, and 2 reserved ones.
+    fn connections(trusted_proxies: &str) -> Connections {
+        let trusted_proxies = if trusted_proxies.is_empty() {
+            TrustedProxies::default()
+        } else {
+            trusted_proxies.parse().unwrap()
+        };
+        Connections::new("test", 16, trusted_proxies)
+    }
+
+    fn take(connections: &Connections, peer: &str, count: usize) -> Vec<Held> {
+        let peer = peer.parse().unwrap();
+        let limited = !connections.0.trusted_proxies.trust(peer);
+        (0..count).map(|_| connections.take(peer, limited).unwrap()).collect()
+    }
+
+    fn closed(held: &[Held]) -> Vec<usize> {
+        held.iter().enumerate().filter(|(_, held)| held.closed.is_cancelled()).map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn an_address_at_its_limit_makes_room_for_itself() {
+        let connections = connections("");
+        let other = take(&connections, "192.0.2.2", 1);
+        let held = take(&connections, "192.0.2.1", 7);
+        // The first is not the oldest idle one any more.
+        drop(held[0].requests().begin());
+        let next = take(&connections, "192.0.2.1", 1);
+        assert_eq!((closed(&other), closed(&held), next[0].reserved), (vec![], vec![1], false));
+        assert!(held[1].requests().begin().is_none(), "a connection that is being closed takes a request");
+    }
+
+    #[test]
+    fn the_oldest_idle_connection_of_all_makes_room() {
+        let connections = connections("192.0.2.9");
+        let mut held = take(&connections, "192.0.2.1", 3);
+        held.extend(take(&connections, "192.0.2.9", 11));
+        let busy = held[0].requests().begin();
+        let next = take(&connections, "192.0.2.2", 1);
+        assert_eq!((closed(&held), next[0].reserved), (vec![1], false));
+        drop(busy);
+    }
+
+    #[test]
+    fn where_all_are_busy_a_few_more_are_taken_for_health_checks() {
+        let connections = connections("");
+        let mut held = take(&connections, "192.0.2.1", 7);
+        held.extend(take(&connections, "192.0.2.2", 7));
+        let busy: Vec<_> = held.iter().map(|held| held.requests().begin()).collect();
+        let reserved = take(&connections, "192.0.2.3", 2);
+        assert!(reserved.iter().all(|held| held.reserved) && closed(&held).is_empty());
+        // An idle one of them makes room, a busy one does not.
+        let busy_too = reserved[0].requests().begin();
+        let next = take(&connections, "192.0.2.3", 1);
+        assert_eq!((closed(&reserved), next[0].reserved), (vec![1], true));
+        let busy_as_well = next[0].requests().begin();
+        assert!(connections.take("192.0.2.3".parse().unwrap(), true).is_none());
+        drop((busy, busy_too, busy_as_well));
+        // What has ended makes room for an ordinary one.
+        drop(held.pop());
+        assert!(!take(&connections, "192.0.2.3", 1)[0].reserved);
+    }
+}
