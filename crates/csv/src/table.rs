@@ -162,7 +162,7 @@ impl Table {
             let (index, line) = (records, lines.line_of_record(position));
             match read_row(&record, index, line, &header, &layout, form.list_separator) {
                 Ok(row) => rows.push(row),
-                Err(faults) => faulty.push(FaultyRow { index, line, faults }),
+                Err(found) => faulty.push(FaultyRow { index, line, faults: found }),
             }
             records += 1;
             last = Some((position, line));
