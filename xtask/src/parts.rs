@@ -80,7 +80,7 @@ const MARKS: [&str; 10] = [
 
 /// A part, as a row has it.
 struct Part {
-    part_number: String,
+    number: String,
     library: String,
     description: String,
     keywords: &'static str,
@@ -89,7 +89,7 @@ struct Part {
     reference: &'static str,
 }
 
-/// SplitMix64: the same numbers on every machine and with every version of every crate.
+/// The generator `SplitMix64`: the same numbers on every machine and with every version of every crate.
 struct Random(u64);
 
 impl Random {
@@ -128,8 +128,8 @@ fn parts() -> Vec<Part> {
         // Half of all rows before, so another library.
         let twin = row.checked_sub(ROWS / 2);
         let twin = twin.filter(|twin| twin % ROWS_PER_TWIN == 0 && twin / ROWS_PER_TWIN < TWINS);
-        let part_number = match twin.and_then(|twin| parts.get(twin)) {
-            Some(twin) => twin.part_number.clone(),
+        let number = match twin.and_then(|twin| parts.get(twin)) {
+            Some(twin) => twin.number.clone(),
             None => unused_number(&mut random, prefix, &mut used),
         };
         let pins = random.pick(&["8", "14", "16", "20", "48", "64"]);
@@ -144,8 +144,7 @@ fn parts() -> Vec<Part> {
             description.push_str(&", see the notes of the maker on soldering and storage".repeat(6));
             description.truncate(LONGEST_DESCRIPTION_CHARS);
         }
-        let datasheet =
-            format!("https://parts.example/{}/{part_number},rev%20{}.pdf", maker.to_lowercase(), pins);
+        let datasheet = format!("https://parts.example/{}/{number},rev%20{}.pdf", maker.to_lowercase(), pins);
         parts.push(Part {
             library: format!("{}_{maker}", family.library),
             description,
@@ -153,7 +152,7 @@ fn parts() -> Vec<Part> {
             footprint: random.blank_one_in(10, family.footprint.replace('#', pins)),
             datasheet: random.blank_one_in(6, datasheet),
             reference: family.reference,
-            part_number,
+            number,
         });
     }
     parts
@@ -178,8 +177,8 @@ fn unused_number(random: &mut Random, prefix: &str, used: &mut HashSet<String>) 
 pub(crate) fn csv() -> String {
     let mut file = "part_number,library,description,keywords,footprint,datasheet,reference\n".to_owned();
     for part in parts() {
-        let Part { part_number, library, description, keywords, footprint, datasheet, reference } = &part;
-        let cells: [&str; 7] = [part_number, library, description, keywords, footprint, datasheet, reference];
+        let Part { number, library, description, keywords, footprint, datasheet, reference } = &part;
+        let cells: [&str; 7] = [number, library, description, keywords, footprint, datasheet, reference];
         let cells = cells.map(cell_text);
         // Writing to a string does not fail.
         let _infallible = writeln!(file, "{}", cells.join(","));

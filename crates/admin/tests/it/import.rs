@@ -1,6 +1,6 @@
 //! Files that are brought in.
 
-use std::time::Instant;
+use std::{fmt::Write as _, time::Instant};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -455,7 +455,7 @@ async fn no_row_is_lost_whatever_ends_the_lines() {
         for (already, (name, ends)) in kinds.into_iter().enumerate() {
             let mut file = format!("sku;title{}", ends[0]);
             for row in 0..40 {
-                file.push_str(&format!("{name}-{row};a,b{}", ends[row % 2]));
+                write!(file, "{name}-{row};a,b{}", ends[row % 2]).unwrap();
             }
             let fields = [
                 ("delimiter", ";"),

@@ -1,5 +1,7 @@
 //! Line ends: LF, CRLF, CR and any mixture, also within quotes, with blank lines between records.
 
+use std::fmt::Write as _;
+
 use inventory_csv::{Form, Header, Outcome, Plan, Table, TableError};
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -56,7 +58,7 @@ proptest! {
             file.push_str(&blank.concat());
             expected.push((line_of_end(&file), *faulty, notes.replace("\"\"", "\"")));
             let surplus = if *faulty { ",surplus" } else { "" };
-            file.push_str(&format!("S{index},name,\"{notes}\"{surplus}"));
+            write!(file, "S{index},name,\"{notes}\"{surplus}").unwrap();
             if last_end || index + 1 < records.len() {
                 file.push_str(end);
             }
