@@ -23,7 +23,7 @@ pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 pub(crate) const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of bodies for one component that the process holds at once.
-const MAX_BUFFERED_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of batches that the process holds at once. A budget of their own, so that batches cannot keep out the requests
 /// for one component.
 const MAX_BUFFERED_BATCH_BYTES: usize = 40 * 1024 * 1024;

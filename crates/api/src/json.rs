@@ -34,7 +34,7 @@ pub(crate) fn malformed(error: serde_json::Error) -> Problem {
 }
 
 /// Bytes of memory that a value takes beside its text, roughly.
-const VALUE_BYTES: usize = 64;
+const VALUE_BYTES: usize = 48;
 
 /// The memory that values may take, in bytes. A few bytes of JSON can be a value of many.
 pub(crate) struct Allowance {

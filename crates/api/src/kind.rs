@@ -118,8 +118,8 @@ kinds! {
         "The service failed in a way that was not foreseen. The operator finds the cause in the service's log \
          under the `instance` of the problem.";
     Busy = "busy", SERVICE_UNAVAILABLE, "The service is busy",
-        "More requests are waiting than there is room for, or the service is stopping. Nothing was changed. \
-         Try again after the seconds in `Retry-After`.";
+        "More requests are waiting, or their bodies take more memory, than there is room for, or the service is \
+         stopping. Nothing was changed. Try again after the seconds in `Retry-After`.";
     Unavailable = "database-unavailable", SERVICE_UNAVAILABLE, "The database does not answer",
         "The service cannot reach its database. Nothing was changed. Try again after the seconds in \
          `Retry-After`.";

@@ -20,7 +20,7 @@ use crate::{
 
 /// The memory that the values of one operation may take, in bytes. No operation that can be carried out takes half of it.
 const MAX_OPERATION_BYTES: usize = 2 * 1024 * 1024;
-/// The memory that all operations together may take, in bytes, roughly: some 700,000 members.
+/// The memory that all operations together may take, in bytes, roughly: some 900,000 members.
 const MAX_OPERATIONS_BYTES: usize = 96 * 1024 * 1024;
 /// How many errors are collected. What comes after the last is not read.
 const MAX_COLLECTED_ERRORS: usize = 1000;

@@ -34,9 +34,11 @@ const MAX_RESIDENT_BYTES: u64 = 200_000_000;
 const MAX_LIVEZ: Duration = Duration::from_millis(100);
 /// How often `/livez` is asked meanwhile.
 const LIVEZ_PACE: Duration = Duration::from_millis(10);
-/// How many of a hundred requests to `/livez` must be answered in that time: other processes of the machine may take
-/// the processor away for a moment.
+/// How many of a hundred requests to `/livez` must be answered in that time, and in one of how many attempts: other
+/// processes of the machine may take the processor away for a while, and a service that blocks its threads does so each
+/// time.
 const LIVEZ_PERCENT: usize = 90;
+const ATTEMPTS: usize = 5;
 
 /// The most memory that a process ever had, in bytes; nothing once it has ended.
 fn peak(pid: u32) -> Option<u64> {
@@ -94,8 +96,8 @@ impl Watch {
         Self { stop, asked }
     }
 
-    /// Asserts that the process stayed small and answered others.
-    async fn assert_cheap(self, server: &Server, shape: &str) {
+    /// Asserts that the process stayed small, and returns how long most answers took at most.
+    async fn finish(self, server: &Server, shape: &str) -> Duration {
         self.stop.store(true, Ordering::Relaxed);
         let mut times = self.asked.await.unwrap();
         times.sort_unstable();
@@ -103,8 +105,22 @@ impl Watch {
         let (peak, longest) = (peak(server.pid()).unwrap(), times.last().unwrap());
         eprintln!("{shape}: {} MB, /livez {most:?}, at longest {longest:?}", peak / 1_000_000);
         assert!(peak < MAX_RESIDENT_BYTES, "{shape}: the process took {} MB", peak / 1_000_000);
-        assert!(most < MAX_LIVEZ, "{shape}: /livez took {most:?}");
+        most
     }
+}
+
+/// Sends a request [`AT_ONCE`] times at once, and asserts that it takes neither the memory nor the time of others.
+async fn assert_cheap(server: &Server, shape: &str, request: RequestBuilder) -> Vec<(StatusCode, bool)> {
+    for attempt in 1.. {
+        let watch = Watch::start(server);
+        let answers = send_at_once(request.try_clone().unwrap()).await;
+        let most = watch.finish(server, shape).await;
+        if most < MAX_LIVEZ {
+            return answers;
+        }
+        assert!(attempt < ATTEMPTS, "{shape}: /livez took {most:?}");
+    }
+    unreachable!("there are only so many attempts")
 }
 
 /// Sends a request [`AT_ONCE`] times at once, and returns the answers: their status, and whether they say when to try
@@ -162,9 +178,7 @@ async fn a_hostile_batch_takes_little_memory_and_holds_up_nobody() {
         let body: &'static str = body.leak();
         let request =
             server.api.request(Method::POST, BATCH).header(header::CONTENT_TYPE, "application/json");
-        let watch = Watch::start(&server);
-        let answers = send_at_once(request.body(body)).await;
-        watch.assert_cheap(&server, shape).await;
+        let answers = assert_cheap(&server, shape, request.body(body)).await;
         let refused = answers.iter().filter(|(status, _)| status.is_client_error()).count();
         let busy = answers.iter().filter(|answer| is_busy(answer)).count();
         assert!(refused > 0 && refused + busy == AT_ONCE, "{shape}: {answers:?}");
@@ -223,9 +237,7 @@ async fn a_hostile_file_takes_little_memory_and_holds_up_nobody() {
             .header(header::COOKIE, cookies.join("; "))
             .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
             .body(&*form.leak());
-        let watch = Watch::start(&server);
-        let answers = send_at_once(request).await;
-        watch.assert_cheap(&server, shape).await;
+        let answers = assert_cheap(&server, shape, request).await;
         let answered = |answer: &(StatusCode, bool)| {
             answer.0.is_redirection() || answer.0.is_client_error() || is_busy(answer)
         };
@@ -260,4 +272,23 @@ fn a_hostile_file_takes_little_memory_at_the_command_line() {
             highest / 1_000_000
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_take_little_memory() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start_with(&database, &[("INVENTORY_ADMIN_PASSWORD", PASSWORD)]);
+    let request = server
+        .api
+        .client
+        .post(format!("{}/admin/sign-in", server.base))
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body("name=admin&password=a+guess");
+    for _ in 0..3 {
+        let answers = send_at_once(request.try_clone().unwrap()).await;
+        assert!(answers.iter().all(|(status, _)| status.is_client_error()), "{answers:?}");
+    }
+    let peak = peak(server.pid()).unwrap();
+    assert!(peak < MAX_RESIDENT_BYTES, "the process took {} MB", peak / 1_000_000);
+    server.stop();
 }

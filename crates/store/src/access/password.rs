@@ -1,14 +1,24 @@
 //! Passwords: argon2id (RFC 9106) with the parameters that OWASP advises, each hash with a salt of its own.
 //!
-//! A hash takes some 20 ms and 19 MiB by design, so few are computed at once, each off the runtime's threads.
+//! A hash takes some 20 ms and 19 MiB by design, so few are computed at once, on threads of their own, each of which has
+//! that memory once.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, LazyLock, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
 };
 
-use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{self, Output, ParamsString, Salt},
+};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use crate::error::ReadError;
 
@@ -80,9 +90,34 @@ impl std::fmt::Debug for PasswordHash {
 #[derive(Debug, Clone)]
 pub(crate) struct Passwords(Arc<Work>);
 
+/// What a thread is to do.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Starts the threads, and returns what leads to them. They end when that is dropped.
+fn start_threads() -> mpsc::Sender<Job> {
+    let (queue, jobs) = mpsc::channel::<Job>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..HASHES_AT_ONCE {
+        let jobs = Arc::clone(&jobs);
+        let work = move || {
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = job else { return };
+                // Who waits for the outcome hears that there is none.
+                drop(catch_unwind(AssertUnwindSafe(job)));
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("passwords".to_owned()).spawn(work) {
+            tracing::error!(%error, "a thread for passwords could not be started");
+        }
+    }
+    queue
+}
+
 #[derive(Debug)]
 struct Work {
-    free: Semaphore,
+    /// Where what is to be computed waits for one of the threads, in order. They are started for the first.
+    queue: OnceLock<mpsc::Sender<Job>>,
     /// Held by the strangers whose turn it is.
     strangers: Semaphore,
     /// Held by them and by those who wait.
@@ -95,7 +130,7 @@ struct Work {
 impl Default for Passwords {
     fn default() -> Self {
         Self(Arc::new(Work {
-            free: Semaphore::new(HASHES_AT_ONCE),
+            queue: OnceLock::new(),
             strangers: Semaphore::new(STRANGERS_AT_ONCE),
             places: Semaphore::new(STRANGERS_AT_ONCE + MAX_WAITING_STRANGERS),
             compared: AtomicU64::new(0),
@@ -155,21 +190,60 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let failed = |error: &dyn std::fmt::Display| ReadError::Failed(format!("no hash: {error}"));
-        let _permit = self.0.free.acquire().await.map_err(|closed| failed(&closed))?;
-        tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))
+        let (done, outcome) = oneshot::channel();
+        let job = move || {
+            // Nobody waits for it where the request was given up.
+            if !done.is_closed() {
+                let _given_up = done.send(work());
+            }
+        };
+        let queue = self.0.queue.get_or_init(start_threads);
+        queue.send(Box::new(job)).map_err(|_no_thread| failed(&"there is no thread for it"))?;
+        outcome.await.map_err(|error| failed(&error))
     }
 }
 
+/// Computes a hash in memory that the thread keeps for the next one: the allocator would not give back what is taken
+/// anew for each.
+fn derive(argon2: &Argon2<'_>, password: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+    thread_local!(static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) });
+    MEMORY.with_borrow_mut(|memory| {
+        memory.resize(argon2.params().block_count(), Block::new());
+        argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, memory)
+    })
+}
+
 fn hash(password: &str) -> Result<PasswordHash, ReadError> {
-    let hash = Argon2::default()
-        .hash_password(password.as_bytes())
-        .map_err(|error| ReadError::Failed(format!("the password cannot be hashed: {error}")))?;
+    let failed =
+        |error: &dyn std::fmt::Display| ReadError::Failed(format!("the password cannot be hashed: {error}"));
+    let mut salt = [0; Salt::RECOMMENDED_LENGTH];
+    getrandom::fill(&mut salt).map_err(|error| failed(&error))?;
+    let argon2 = Argon2::default();
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    derive(&argon2, password, &salt, &mut hash).map_err(|error| failed(&error))?;
+    let hash = phc::PasswordHash {
+        algorithm: Algorithm::default().ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(argon2.params()).map_err(|error| failed(&error))?,
+        salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+        hash: Some(Output::new(&hash).map_err(|error| failed(&error))?),
+    };
     Ok(PasswordHash(hash.to_string()))
 }
 
 fn verify(password: &str, expected: &PasswordHash) -> bool {
-    phc::PasswordHash::new(&expected.0)
-        .is_ok_and(|expected| Argon2::default().verify_password(password.as_bytes(), &expected).is_ok())
+    let computed = || {
+        let expected = phc::PasswordHash::new(&expected.0).ok()?;
+        let (salt, hash) = (expected.salt.as_ref()?, expected.hash.as_ref()?);
+        let algorithm = Algorithm::try_from(expected.algorithm.as_str()).ok()?;
+        let version = Version::try_from(expected.version?).ok()?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(&expected).ok()?);
+        let mut out = vec![0; hash.len()];
+        derive(&argon2, password, salt, &mut out).ok()?;
+        // In constant time, as every comparison of an `Output`.
+        Some(Output::new(&out).ok()? == *hash)
+    };
+    computed().unwrap_or_default()
 }
 
 #[cfg(test)]
