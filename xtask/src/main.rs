@@ -3,6 +3,7 @@
 mod bench;
 mod chore;
 mod ci;
+mod faults;
 mod http;
 mod parts;
 mod repository;
@@ -32,6 +33,8 @@ enum Chore {
     Test,
     /// Run everything that a change must pass: format, lints, documentation, layout and licences, tests.
     Ci,
+    /// Run random faults under mixed writes for some time, with the checker after each round.
+    Faults(faults::Options),
     /// Compare the service with a hand-written peer and with a constant (needs wrk, sqlite3 and psql).
     Bench(bench::Options),
     /// Check the layout of the workspace and the licences of its dependencies.
@@ -55,6 +58,7 @@ fn run(chore: Chore) -> anyhow::Result<ExitCode> {
     match chore {
         Chore::Test => return suites::run(),
         Chore::Ci => return ci::run(),
+        Chore::Faults(options) => return faults::run(&options),
         Chore::Bench(options) => bench::run(&options)?,
         Chore::Tidy => ci::tidy()?,
         Chore::Openapi => chore::write_example("inventory-api", "openapi", "openapi.json")?,

@@ -65,6 +65,12 @@ impl SmallDisk {
         }
     }
 
+    /// Gives it the size at which so many bytes are free.
+    pub fn leave(&self, free: u64) {
+        let now = rustix::fs::statvfs(self.path()).unwrap();
+        self.resize((now.f_blocks - now.f_bfree) * now.f_frsize + free);
+    }
+
     /// Gives the space back.
     pub fn free(&self) {
         fs::remove_file(self.filler()).unwrap();

@@ -104,7 +104,7 @@ async fn a_full_disk_loses_nothing_on_sqlite() {
 }
 
 /// The libraries of libfiu, by which calls of a process fail.
-const FIU: &str = "/usr/lib/fiu";
+pub(crate) const FIU: &str = "/usr/lib/fiu";
 
 /// A server whose calls of the C library fail on demand. `None`, and a line that says so, where libfiu is missing.
 fn server_with_io_errors(database: &TestDatabase, folder: &Path) -> Option<Server> {
@@ -125,7 +125,7 @@ fn server_with_io_errors(database: &TestDatabase, folder: &Path) -> Option<Serve
 }
 
 /// Enables or disables failures of a server's calls.
-fn fiu(server: &Server, folder: &Path, command: &str) {
+pub(crate) fn fiu(server: &Server, folder: &Path, command: &str) {
     let status = Command::new("fiu-ctrl")
         .args(["-f", folder.join("fiu").to_str().unwrap(), "-c", command, &server.pid().to_string()])
         .status()
@@ -235,7 +235,7 @@ async fn terminated_backends_lose_nothing_on_postgres() {
 }
 
 /// A proxy in front of PostgreSQL, and the URL of a database through it.
-async fn through_a_proxy(database: &TestDatabase) -> (Proxy, String) {
+pub(crate) async fn through_a_proxy(database: &TestDatabase) -> (Proxy, String) {
     let mut url = Url::parse(&database.url()).unwrap();
     let target = url.socket_addrs(|| Some(5432)).unwrap()[0];
     let proxy = Proxy::start(target).await;

@@ -21,6 +21,7 @@ mod api_docs;
 mod backup;
 mod bad_input;
 mod browser;
+mod campaign;
 mod configuration;
 mod crash;
 mod database_errors;
