@@ -92,17 +92,24 @@ impl Database {
         Statement::from_sql_and_values(self.backend(), sql, values)
     }
 
-    /// Connections that read, the pool's and the hot reader's: open, idle, at most.
+    /// Connections that read, those of the pools and of the hot reader: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
-        let (pool_open, pool_idle) = if self.backend() == DbBackend::Sqlite {
-            let pool = self.reader.get_sqlite_connection_pool();
+        let (pool_open, pool_idle) = self.open_and_idle(&self.reader);
+        let (replay_open, replay_idle) = self.open_and_idle(&self.replay);
+        let (hot_open, hot_idle) = self.hot.connections();
+        let open = u64::from(pool_open + replay_open) + hot_open as u64;
+        let idle = pool_idle + replay_idle + hot_idle;
+        (open, idle as u64, 2 * u64::from(self.readers) + u64::from(REPLAY_CONNECTIONS))
+    }
+
+    fn open_and_idle(&self, pool: &DatabaseConnection) -> (u32, usize) {
+        if self.backend() == DbBackend::Sqlite {
+            let pool = pool.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle())
         } else {
-            let pool = self.reader.get_postgres_connection_pool();
+            let pool = pool.get_postgres_connection_pool();
             (pool.size(), pool.num_idle())
-        };
-        let (hot_open, hot_idle) = self.hot.connections();
-        (u64::from(pool_open) + hot_open as u64, (pool_idle + hot_idle) as u64, 2 * u64::from(self.readers))
+        }
     }
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
