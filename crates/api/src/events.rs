@@ -116,7 +116,8 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Insuffic
 /// again.
 ///
 /// Events of users and tokens are told to tokens with the scope `admin` only. The stream ends when the token
-/// does, and when the user is changed whose token it is.
+/// does, when the user is changed whose token it is, and when the client takes nothing of what is sent to it for 60
+/// seconds. One token may have a quarter of the streams that the service allows.
 #[utoipa::path(
     get, path = "/api/v1/events", operation_id = "followEvents", tag = "events",
     params(position::EventParameters),

@@ -87,7 +87,8 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) migrate: bool,
-    /// How many connections read from the database at once, and how many more are kept for the most frequent reads.
+    /// How many connections read from the database at once, and how many more are kept for the most frequent
+    /// reads. Two more read the log for event streams.
     #[arg(
         long,
         global = true,

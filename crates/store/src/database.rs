@@ -165,9 +165,10 @@ impl Database {
 
     /// Connections that read for requests: open, idle, at most.
     pub(crate) fn readers(&self) -> (u64, u64, u64) {
-        let (open, idle) = self.reader.open_and_idle();
-        let (hot_open, hot_idle) = self.hot.open_and_idle();
-        ((open + hot_open) as u64, (idle + hot_idle) as u64, 2 * u64::from(self.readers))
+        let pools = [&self.reader, &self.hot, &self.replay].map(Connections::open_and_idle);
+        let open: usize = pools.iter().map(|(open, _)| open).sum();
+        let idle: usize = pools.iter().map(|(_, idle)| idle).sum();
+        (open as u64, idle as u64, 2 * u64::from(self.readers) + u64::from(REPLAY_CONNECTIONS))
     }
 
     /// Closes the readers, then the writer, so that SQLite folds its log into its file.
