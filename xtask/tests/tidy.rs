@@ -50,7 +50,7 @@ const FENCES: [(&str, &[&str]); 24] = [
     ("metrics-exporter-prometheus", &["inventory-api"]),
     ("deadpool", &["inventory-store"]),
     ("reqwest", &["inventory", "inventory-testing"]),
-    ("rustix", &["inventory-store", "inventory-testing"]),
+    ("rustix", &["inventory", "inventory-store", "inventory-testing"]),
     ("sea-orm", &["inventory-store"]),
     ("sea-query-sqlx", &["inventory-store"]),
     ("sea-orm-migration", &["inventory-migration"]),
