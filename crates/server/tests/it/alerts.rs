@@ -113,3 +113,33 @@ async fn no_alert_fires_in_ten_minutes_of_two_replicas_with_a_rolling_restart() 
     prometheus.settles("count(ALERTS{alertname=\"InventoryDown\", alertstate=\"firing\"})", "1").await;
     replicas.remove(0).stop();
 }
+
+/// The number of POST requests that a scrape says were answered with an error.
+async fn failed_posts(server: &Server) -> u64 {
+    let scrape = server.api.scrape().await;
+    let failed = scrape.lines().filter(|line| {
+        line.starts_with("inventory_http_requests_total{http_request_method=\"POST\",error_type=")
+    });
+    let counts: Vec<u64> = failed.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
+    assert!(!counts.is_empty(), "the series of errors are there from the start");
+    counts.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_write_that_is_answered_with_an_error_is_counted() {
+    for database in TestDatabase::each() {
+        let server = Server::start(&database);
+        server.api.create(&json!({"name": "a"})).await;
+        assert_eq!(failed_posts(&server).await, 0);
+        database.shell("ALTER TABLE event_log RENAME TO out_of_the_way");
+        for failed in 1..=5 {
+            let (status, answer) = server.api.post("/api/v1/components", &json!({"name": "b"})).await;
+            assert!(status.is_server_error(), "{status} {answer}");
+            assert_eq!(failed_posts(&server).await, failed);
+        }
+        database.shell("ALTER TABLE out_of_the_way RENAME TO event_log");
+        server.api.create(&json!({"name": "c"})).await;
+        assert_eq!(failed_posts(&server).await, 5);
+        server.stop();
+    }
+}
