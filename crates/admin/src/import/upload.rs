@@ -173,9 +173,10 @@ async fn upload(
         Err(refusal) => return answer(&editor, &store, Some(refusal.told())).await,
     };
     // What an export wrote says of itself what fills what.
-    let planned = match Settings::are_plain(&header) {
-        true => planning::plan(&store, &turn, Arc::clone(&content), &settings).await?.ok(),
-        false => None,
+    let planned = if Settings::are_plain(&header) {
+        planning::plan(&store, &turn, Arc::clone(&content), &settings).await?.ok()
+    } else {
+        None
     };
     let content = Arc::unwrap_or_clone(content);
     let id = match store.stage(editor.user.id, &name, content, settings.text()).await {

@@ -416,8 +416,8 @@ async fn a_plan_may_be_as_awkward_as_it_likes_and_no_page_is_long() {
 async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
     for site in Site::each().await {
         let editor = site.editor().await;
-        let rows: String = (0..300).map(|number| format!("S{number},a\n")).collect();
-        let form = Bytes::from(form("a.csv", format!("sku,name\n{rows}").as_bytes()));
+        let rows: Vec<_> = (0..300).map(|number| format!("S{number},a\n")).collect();
+        let form = Bytes::from(form("a.csv", format!("sku,name\n{}", rows.concat()).as_bytes()));
         let mut uploads = JoinSet::new();
         for _ in 0..8 {
             // Each in a process of its own, as it were, which does not know of the others.

@@ -138,8 +138,8 @@ async fn send_at_once(request: RequestBuilder) -> Vec<(StatusCode, bool)> {
 }
 
 /// Whether an answer is that of a service which does not take more now.
-fn is_busy((status, retry_after): &(StatusCode, bool)) -> bool {
-    *status == StatusCode::SERVICE_UNAVAILABLE && *retry_after
+fn is_busy((status, retry_after): (StatusCode, bool)) -> bool {
+    status == StatusCode::SERVICE_UNAVAILABLE && retry_after
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,10 +148,10 @@ async fn a_hostile_batch_takes_little_memory_and_holds_up_nobody() {
         "{{\"op\":\"create\",\"component\":{{\"name\":\"a\",\"notes\":\"{}\"}}}},",
         "n".repeat(10_000)
     );
-    let many_fields: String = (0..64).map(|number| format!("\"f{number}\":\"\",")).collect();
+    let fields: Vec<_> = (0..64).map(|number| format!("\"f{number}\":\"\"")).collect();
     let many_fields = format!(
         "{{\"op\":\"create\",\"component\":{{\"name\":\"a\",\"custom_fields\":{{{}}}}}}},",
-        many_fields.trim_end_matches(',')
+        fields.join(",")
     );
     let operations = "{\"operations\":[";
     let bad_end = "{\"op\":\"create\",\"component\":{}}]}";
@@ -180,7 +180,7 @@ async fn a_hostile_batch_takes_little_memory_and_holds_up_nobody() {
             server.api.request(Method::POST, BATCH).header(header::CONTENT_TYPE, "application/json");
         let answers = assert_cheap(&server, shape, request.body(body)).await;
         let refused = answers.iter().filter(|(status, _)| status.is_client_error()).count();
-        let busy = answers.iter().filter(|answer| is_busy(answer)).count();
+        let busy = answers.iter().filter(|answer| is_busy(**answer)).count();
         assert!(refused > 0 && refused + busy == AT_ONCE, "{shape}: {answers:?}");
         server.stop();
     }
@@ -239,7 +239,7 @@ async fn a_hostile_file_takes_little_memory_and_holds_up_nobody() {
             .body(&*form.leak());
         let answers = assert_cheap(&server, shape, request).await;
         let answered = |answer: &(StatusCode, bool)| {
-            answer.0.is_redirection() || answer.0.is_client_error() || is_busy(answer)
+            answer.0.is_redirection() || answer.0.is_client_error() || is_busy(*answer)
         };
         assert!(answers.iter().all(answered), "{shape}: {answers:?}");
         server.stop();
