@@ -171,7 +171,7 @@ impl Table {
         let layout = Layout::new(&header, form.mappings)?;
         let mut lines = LineCounter::new(bytes);
         let (mut rows, mut faulty) = (Vec::new(), Vec::new());
-        let (mut custom_values, mut faults) = (0, 0);
+        let (mut custom_values, mut fault_count) = (0, 0);
         let mut records = 0;
         let mut last = None;
         for record in reader.byte_records() {
@@ -192,11 +192,11 @@ impl Table {
                     rows.push(row);
                 }
                 Err(found) => {
-                    faults += found.len();
+                    fault_count += found.len();
                     faulty.push(FaultyRow { index, line, faults: found });
                 }
             }
-            if faults > MAX_FAULTS {
+            if fault_count > MAX_FAULTS {
                 let first = faulty.swap_remove(0).faults.swap_remove(0);
                 return Err(TableError::TooManyFaults(Box::new(first)));
             }

@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Make, list and revoke API tokens.
     #[command(subcommand)]
     Token(Token),
-    /// Copy the database into a file while the server runs. SQLite only; use pg_dump with PostgreSQL.
+    /// Copy the database into a file while the server runs. SQLite only; use `pg_dump` with PostgreSQL.
     Backup(Backup),
     /// Put a backup in the place of the database while no server runs.
     Restore(Restore),
@@ -331,7 +331,7 @@ pub(crate) struct Backup {
 #[derive(Debug, Args)]
 #[command(after_long_help = RESTORE_HELP)]
 pub(crate) struct Restore {
-    /// The backup. Leave it out with PostgreSQL, after pg_restore.
+    /// The backup. Leave it out with PostgreSQL, after `pg_restore`.
     pub(crate) file: Option<PathBuf>,
 }
 

@@ -153,10 +153,7 @@ pub async fn restore(url: &str, backup: &Path, clock: &Clock) -> Result<RestoreR
     }
     sync(&partial)?;
     let lock = lock(&target)?;
-    let previous = match target.exists() {
-        true => Some(move_aside(&target, clock)?),
-        false => None,
-    };
+    let previous = if target.exists() { Some(move_aside(&target, clock)?) } else { None };
     rename(&partial, &target)?;
     drop(lock);
     Ok(RestoreReport { head, previous })

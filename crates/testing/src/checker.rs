@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{Acknowledged, StreamReader};
 
 /// How long a service may take to recover from a fault before the checker gives up on it.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 

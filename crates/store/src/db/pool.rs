@@ -53,7 +53,8 @@ impl managed::Manager for Manager {
     type Error = DbErr;
 
     async fn create(&self) -> Result<Connection, DbErr> {
-        let connection = Connection::open(&self.options).await?;
+        // Large, and rarely needed by what waits for a connection.
+        let connection = Box::pin(Connection::open(&self.options)).await?;
         if let Some(file) = &self.file {
             file.verify()?;
         }
