@@ -5,8 +5,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 use futures::future::join_all;
 use inventory_migration::{RELEASE, Schema, inspect};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait, Value,
     sqlx::{
         ConnectOptions as _,
         pool::PoolOptions,
@@ -15,9 +15,11 @@ use sea_orm::{
     },
 };
 
+use tokio::time::{Instant, timeout};
+
 use crate::{
     database_url::DatabaseUrl,
-    db::{Availability, Connection, Connections, DatabaseFile, Options, Transaction},
+    db::{Availability, CONNECT_TIMEOUT, Connection, Connections, DatabaseFile, Options, Transaction},
     error::OpenError,
     fault::{Fault, fault},
     replay::REPLAY_CONNECTIONS,
@@ -53,9 +55,12 @@ const POSTGRES_SETTINGS: [(&str, &str); 4] = [
 ];
 /// The key of the advisory lock under which PostgreSQL's schema is migrated.
 const MIGRATION_LOCK: i64 = 7_203_410;
-/// How often opening is tried while the server starts or the file is locked, and the pause between two tries.
-const OPEN_ATTEMPTS: u32 = 100;
+/// How long opening is tried again while the server starts or the file is locked, and the pause between two tries.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const OPEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is said of a database that does not answer at the start.
+const NO_ANSWER: &str = "the server accepts connections and does not answer";
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
@@ -210,19 +215,20 @@ impl DatabaseUrl {
             Options::Sqlite(options) => Options::Sqlite(options.create_if_missing(true)),
             options @ Options::Postgres(_) => options,
         };
-        let mut attempt = 1;
+        let no_answer = || DbErr::Conn(RuntimeErr::Internal(NO_ANSWER.to_owned()));
+        let give_up = Instant::now() + OPEN_TIMEOUT;
         loop {
-            match Connection::open(&options).await {
+            let opened = timeout(CONNECT_TIMEOUT, Connection::open(&options)).await;
+            match opened.unwrap_or_else(|_elapsed| Err(no_answer())) {
                 Ok(connection) => {
                     return connection.close().await.map_err(|error| OpenError::Connect(error.to_string()));
                 }
                 // A server that starts refuses connections at first. Two processes that turn on the write-ahead log
                 // of a new file at once meet a lock for which SQLite does not wait.
                 Err(error)
-                    if attempt < OPEN_ATTEMPTS
+                    if Instant::now() < give_up
                         && matches!(fault(&error), Fault::Transient | Fault::Disconnected) =>
                 {
-                    attempt += 1;
                     tokio::time::sleep(OPEN_PAUSE).await;
                 }
                 Err(error) => return Err(OpenError::Connect(error.to_string())),

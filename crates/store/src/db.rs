@@ -16,6 +16,6 @@ mod transaction;
 pub(crate) use availability::Availability;
 pub(crate) use connection::{Connection, Options};
 pub(crate) use file::DatabaseFile;
-pub(crate) use pool::Connections;
+pub(crate) use pool::{CONNECT_TIMEOUT, Connections};
 pub(crate) use statement::Bind;
 pub(crate) use transaction::Transaction;

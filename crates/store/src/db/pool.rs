@@ -24,8 +24,8 @@ use crate::fault::{Fault, fault};
 
 /// How long a statement waits for a connection that others use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may take to open. What waits for it is a request.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may take to open.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a connection may take to close. SQLite moves its write-ahead log into its file meanwhile.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
