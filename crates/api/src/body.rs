@@ -49,6 +49,7 @@ pub(crate) struct BodyBudget {
     single: Arc<Semaphore>,
     batch: Arc<Semaphore>,
     reads: Arc<Semaphore>,
+    overdraft: Arc<Semaphore>,
 }
 
 impl Default for BodyBudget {
@@ -57,6 +58,7 @@ impl Default for BodyBudget {
             single: Arc::new(Semaphore::new(MAX_BUFFERED_BYTES)),
             batch: Arc::new(Semaphore::new(MAX_BUFFERED_BATCH_BYTES)),
             reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            overdraft: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -68,17 +70,26 @@ pub(crate) struct BodyLease {
     /// The whole budget, in bytes.
     most: usize,
     taken: Option<OwnedSemaphorePermit>,
+    overdraft: Arc<Semaphore>,
+    overdrawn: Option<OwnedSemaphorePermit>,
 }
 
 impl BodyLease {
-    /// Makes the share cover what was made of a body, where that takes more memory than the body. One body may take
-    /// the whole budget, however much it comes to, so that it is at least alone.
+    /// Makes the share cover what was made of a body, where that takes more memory than the body. If the budget is used
+    /// up, one body at a time may go on all the same: of several that meet, one gets through.
     pub(crate) fn cover(&mut self, bytes: usize) -> Result<(), Problem> {
         let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        match bytes.min(self.most).checked_sub(taken) {
-            None | Some(0) => Ok(()),
-            Some(more) => self.grow(more),
+        let Some(more @ 1..) = bytes.min(self.most).checked_sub(taken) else { return Ok(()) };
+        if self.overdrawn.is_some() {
+            return Ok(());
         }
+        self.grow(more).or_else(|busy| match Arc::clone(&self.overdraft).try_acquire_owned() {
+            Ok(permit) => {
+                self.overdrawn = Some(permit);
+                Ok(())
+            }
+            Err(_) => Err(busy),
+        })
     }
 
     /// Takes as many bytes more, unless they are not there.
@@ -139,10 +150,10 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         media_type(request.method(), request.headers())?;
-        let BodyBudget { single, batch, reads } = BodyBudget::from_ref(state);
+        let BodyBudget { single, batch, reads, overdraft } = BodyBudget::from_ref(state);
         let (budget, most) =
             if LIMIT > MAX_BYTES { (batch, MAX_BUFFERED_BATCH_BYTES) } else { (single, MAX_BUFFERED_BYTES) };
-        let mut lease = BodyLease { budget, most, taken: None };
+        let mut lease = BodyLease { budget, most, taken: None, overdraft, overdrawn: None };
         let bytes = buffer(request, LIMIT, &mut lease).await?;
         Ok(Self { bytes, lease, reads })
     }

@@ -11,6 +11,9 @@ pub enum LogError {
     /// The database does not answer; it may later.
     #[error("the event log cannot be read: {0}")]
     Unavailable(String),
+    /// The database refuses the question for a reason that the service does not know.
+    #[error("the event log cannot be read: {0}")]
+    Failed(String),
     /// An event that must be there is not. Nothing is skipped: a person has to look.
     #[error("the event log is broken: event {expected} is missing, and {found} comes next")]
     Gap {

@@ -242,6 +242,7 @@ async fn log_is_sound(database: &Database, report: &mut CheckReport) -> Result<(
         let page = match log.read(after, PAGE).await {
             Ok(page) => page,
             Err(LogError::Unavailable(error)) => return Err(ReadError::Unavailable(error)),
+            Err(LogError::Failed(error)) => return Err(ReadError::Failed(error)),
             Err(error) => {
                 report.violation(error.to_string());
                 return Ok(());

@@ -18,6 +18,7 @@ pub(crate) fn kept(backend: DbBackend) -> &'static str {
 
 /// The kept count and the head of the log, as one moment: one statement sees one snapshot.
 pub(crate) async fn snapshot(database: &Database) -> Result<(u64, Seq), ReadError> {
+    database.verify_file()?;
     let kept = kept(database.backend());
     let sql = format!("SELECT CAST(seq AS TEXT), {kept} FROM event_head");
     let answer = database.hot.read(sql, Vec::new()).await?;

@@ -41,12 +41,20 @@ impl EventLog for Log {
                 .limit(limit as u64)
                 .all(&self.connections)
                 .await
-                .map_err(|error| LogError::Unavailable(error.to_string()))?
+                .map_err(log_error)?
                 .into_iter()
                 .map(Recorded::try_from)
                 .collect()
         }
         .boxed()
+    }
+}
+
+/// Why the log cannot be read, by what the database says.
+pub(crate) fn log_error(error: DbErr) -> LogError {
+    match ReadError::from(error) {
+        ReadError::Unavailable(reason) => LogError::Unavailable(reason),
+        error => LogError::Failed(error.to_string()),
     }
 }
 

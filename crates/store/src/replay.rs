@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
 use inventory_core::{EventLog, LogError, Recorded, Seq};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{db::Connections, entity::event_log, log::signed};
+use crate::{
+    db::Connections,
+    entity::event_log,
+    log::{log_error, signed},
+};
 
 /// How many connections read the log for the streams of clients, and so how many of them read it at once.
 pub(crate) const REPLAY_CONNECTIONS: u32 = 2;
@@ -43,7 +47,6 @@ impl EventLog for ReplayLog {
 
 impl ReplayLog {
     async fn page(self, after: Seq, limit: usize) -> Result<Vec<Recorded>, LogError> {
-        let unavailable = |error: DbErr| LogError::Unavailable(error.to_string());
         // Waits without a limit, since a client that waits costs nothing. The pool would give up.
         let turn = self.turns.acquire().await;
         let _turn = turn.map_err(|closed| LogError::Unavailable(closed.to_string()))?;
@@ -53,7 +56,7 @@ impl ReplayLog {
             .limit(limit.min(MAX_PAGE_EVENTS) as u64)
             .all(&self.connections)
             .await
-            .map_err(unavailable)?;
+            .map_err(log_error)?;
         let (mut page, mut bytes) = (Vec::new(), 0);
         for row in rows {
             if bytes >= MAX_PAGE_BYTES {

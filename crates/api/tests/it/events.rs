@@ -114,6 +114,7 @@ fn position(epoch: &str, event: &Value) -> String {
 /// The problem with which a stream is refused.
 async fn refusal(service: &Service, secret: &str) -> Value {
     let request = Request::get(EVENTS).header("authorization", format!("Bearer {secret}"));
+    let request = request.header("host", "test");
     let response = service.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 503, "the stream was not refused");
     assert!(response.headers().contains_key("retry-after"));
@@ -309,6 +310,10 @@ async fn a_silent_stream_says_that_it_lives() {
     tokio::time::pause();
     let ping = client.frame().await.unwrap();
     tokio::time::resume();
+    // The clock that stood still ran into the deadline of the log's poll.
+    while service.get("/readyz").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(ping, Frame { comment: Some("ping".to_owned()), ..Frame::default() });
     // What was passed over is not asked for again by a client that connects anew.
     service.created(json!({"name": "a"})).await;
@@ -316,6 +321,9 @@ async fn a_silent_stream_says_that_it_lives() {
     tokio::time::pause();
     let ping = client.frame().await.unwrap();
     tokio::time::resume();
+    while service.get("/readyz").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
     let mut all = Client::connect(&service, "?after=0", None).await;
     all.frame().await.unwrap();
     all.event().await;

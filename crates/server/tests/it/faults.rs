@@ -323,7 +323,7 @@ async fn a_file_that_was_deleted_or_replaced_is_not_written_to() {
         let mut refused = Acknowledged::default();
         assert_eq!(create_batch(&server, &mut refused).await, StatusCode::SERVICE_UNAVAILABLE);
         wait_for_readiness(&server, StatusCode::SERVICE_UNAVAILABLE).await;
-        assert!(server.log().contains("the database file"), "{}", server.log());
+        server.log_with("the database file");
         assert!(database.file().exists() == replacement.is_some(), "the file was made anew");
         std::fs::rename(&aside, database.file()).unwrap();
         wait_for_readiness(&server, StatusCode::OK).await;

@@ -17,8 +17,7 @@ async fn client_in_log(trusted: Option<&str>, headers: &[(&str, &str)]) -> Strin
         request = request.header(*name, *value);
     }
     assert!(request.send().await.unwrap().status().is_success());
-    // A line is written before its answer is sent.
-    let log = server.log();
+    let log = server.log_with("\"client\":\"");
     let (_, client) = log.split_once("\"client\":\"").unwrap_or_else(|| panic!("no client in {log}"));
     let (client, _) = client.split_once('"').unwrap();
     client.to_owned()

@@ -24,7 +24,7 @@ async fn a_release_serves_and_checks_what_a_later_one_migrated_for_it_too() {
         migrate_later(&database, RELEASE);
         let server = Server::start(&database);
         server.api.create(&serde_json::json!({"name": "a"})).await;
-        assert!(server.log().contains("later release"), "{}", server.log());
+        server.log_with("later release");
         server.stop();
         let report = run(&database, &["check"]).ok();
         assert!(report.contains("Every invariant holds"), "{report}");

@@ -128,6 +128,19 @@ impl Server {
         std::fs::read_to_string(self.stderr.path()).unwrap()
     }
 
+    /// What it logged once this is among it. A thread of its own writes the log.
+    pub(crate) fn log_with(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "{text:?} is not in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// What it printed after its greeting; the process must have ended.
     pub(crate) fn rest_of_stdout(&mut self) -> String {
         let mut rest = String::new();

@@ -1,11 +1,13 @@
 //! Users, as an operator manages them at the command line.
 
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 
 use crate::{
     command::{run, run_with},
     database::TestDatabase,
-    server::{Api, Server, client_that_follows_nothing},
+    server::{Api, PATIENCE, Server, client_that_follows_nothing},
 };
 
 const PASSWORD: &str = "correct horse battery";
@@ -98,7 +100,12 @@ async fn refused_sign_ins_are_counted_one_by_one_and_few_become_events() {
         let scrape =
             client.get(format!("{}/metrics/", server.base)).send().await.unwrap().text().await.unwrap();
         assert!(scrape.contains(&format!("\ninventory_sign_ins_refused_total {refused}\n")), "{scrape}");
-        assert_eq!(server.log().matches("sign-in refused").count(), refused);
+        let logged = || server.log().matches("sign-in refused").count();
+        let deadline = Instant::now() + PATIENCE;
+        while logged() < refused && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(logged(), refused);
         let count = "SELECT count(*) FROM event_log WHERE type = 'sign_in.refused'";
         assert_eq!(database.shell(count).trim(), "10");
         // What was not told one by one is told at the end.

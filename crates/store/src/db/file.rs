@@ -9,6 +9,9 @@ use std::{
 
 use sea_orm::{DbErr, RuntimeErr};
 
+/// The size of the smallest page, and so of the smallest database, in bytes (<https://sqlite.org/fileformat.html>).
+const MIN_BYTES: u64 = 512;
+
 /// A file by its path and by what the file system knows it by. SQLite goes on writing to a file that was deleted or
 /// replaced, and everything that it writes there is lost.
 #[derive(Debug, Clone)]
@@ -20,7 +23,7 @@ pub(crate) struct DatabaseFile {
 
 impl DatabaseFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: Arc::new(path.to_owned()), identity: identity(path)? })
+        Ok(Self { path: Arc::new(path.to_owned()), identity: identity(&fs::metadata(path)?) })
     }
 
     /// The size of the write-ahead log, in bytes.
@@ -33,15 +36,18 @@ impl DatabaseFile {
     /// An error that says what became of the file, unless it is still there. Takes a microsecond or two.
     pub(crate) fn verify(&self) -> Result<(), DbErr> {
         let path = self.path.display();
-        let reason = match identity(&self.path) {
-            Ok(identity) if identity == self.identity => return Ok(()),
-            Ok(_) => format!("the database file {path} was replaced while the service was running"),
+        let reason = match fs::metadata(&*self.path) {
+            Ok(metadata) if identity(&metadata) != self.identity => {
+                format!("the database file {path} was replaced while the service was running")
+            }
+            Ok(metadata) if metadata.len() < MIN_BYTES => format!("the database file {path} was truncated"),
+            Ok(_) => return Ok(()),
             Err(error) => format!("the database file {path} is gone: {error}"),
         };
         Err(DbErr::Conn(RuntimeErr::Internal(reason)))
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+fn identity(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
