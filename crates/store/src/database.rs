@@ -91,19 +91,19 @@ impl Database {
         let availability = Availability::default();
         let readers = config.readers.max(1);
         let file = options.file()?;
-        let pool = |access, size, deadline, availability: Option<&Availability>| {
+        let pool = |access, size, deadline, gives_up| {
             let connection = options.connection(access, deadline);
-            Connections::new(connection, size, deadline, availability.cloned(), file.clone())
+            Connections::new(connection, size, deadline, availability.clone(), gives_up, file.clone())
                 .map_err(|error| OpenError::Connect(error.to_string()))
         };
-        let request = Some(&availability);
+        // What finds out whether the database is away does not give up, nor does what may take minutes.
         Ok(Self {
-            writer: pool(Access::Write, 1, REQUEST_DEADLINE, request)?,
-            reader: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
-            hot: pool(Access::Read, readers as usize, REQUEST_DEADLINE, request)?,
-            replay: pool(Access::Read, REPLAY_CONNECTIONS as usize, REQUEST_DEADLINE, request)?,
-            poll: pool(Access::Read, 1, POLL_DEADLINE, None)?,
-            long: pool(Access::Read, LONG_CONNECTIONS, LONG_DEADLINE, None)?,
+            writer: pool(Access::Write, 1, REQUEST_DEADLINE, true)?,
+            reader: pool(Access::Read, readers as usize, REQUEST_DEADLINE, true)?,
+            hot: pool(Access::Read, readers as usize, REQUEST_DEADLINE, true)?,
+            replay: pool(Access::Read, REPLAY_CONNECTIONS as usize, REQUEST_DEADLINE, true)?,
+            poll: pool(Access::Read, 1, POLL_DEADLINE, false)?,
+            long: pool(Access::Read, LONG_CONNECTIONS, LONG_DEADLINE, false)?,
             availability,
             file: file.clone(),
             readers,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use inventory_core::{Clock, CoreTask};
-use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -33,6 +33,8 @@ const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How often it is looked up when a backup was last made.
 const BACKUP_INTERVAL: Duration = Duration::from_mins(1);
+/// How long the last of these writes may take, at the stop.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the size of SQLite's write-ahead log is looked at.
 const WAL_INTERVAL: Duration = Duration::from_secs(10);
 /// How often what waits for the index of the search is put into it.
@@ -52,7 +54,21 @@ pub(crate) struct Maintenance {
 impl CoreTask for Maintenance {
     const NAME: &'static str = "maintenance";
 
+    /// Runs until it is stopped, which breaks off what is under way.
     async fn run(&mut self) {
+        let stop = self.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.work() => {}
+        }
+        if timeout(LAST_WRITE_TIMEOUT, self.write_uses()).await.is_err() {
+            tracing::warn!("failed to record token last-used times in time");
+        }
+    }
+}
+
+impl Maintenance {
+    async fn work(&self) {
         let mut compaction = interval(COMPACTION_INTERVAL);
         let mut audit = interval(AUDIT_INTERVAL);
         let mut uses = interval_at(Instant::now() + USES_INTERVAL, USES_INTERVAL);
@@ -68,7 +84,6 @@ impl CoreTask for Maintenance {
         }
         loop {
             tokio::select! {
-                () = self.stop.cancelled() => return self.write_uses().await,
                 _ = compaction.tick() => {
                     if let Err(error) = count::compact(&self.database).await {
                         tracing::warn!(%error, "the deltas of the component count could not be summed up");
@@ -94,9 +109,7 @@ impl CoreTask for Maintenance {
             }
         }
     }
-}
 
-impl Maintenance {
     async fn write_uses(&self) {
         if let Err(error) = self.tokens.write_uses(&self.database).await {
             tracing::warn!(%error, "when tokens were last used could not be written down");

@@ -1,6 +1,12 @@
 //! Whether the database answers, as the poll of the event log finds.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use tokio::sync::watch;
 
@@ -16,11 +22,12 @@ struct Outage {
 #[derive(Debug, Clone)]
 pub(crate) struct Availability {
     outage: Arc<watch::Sender<Option<Outage>>>,
+    outages: Arc<AtomicU64>,
 }
 
 impl Default for Availability {
     fn default() -> Self {
-        Self { outage: Arc::new(watch::Sender::new(None)) }
+        Self { outage: Arc::new(watch::Sender::new(None)), outages: Arc::default() }
     }
 }
 
@@ -43,10 +50,16 @@ impl Availability {
             let begins = outage.is_none();
             if begins {
                 tracing::error!(reason, "database unavailable");
+                self.outages.fetch_add(1, Ordering::Relaxed);
                 *outage = Some(Outage { since: Instant::now(), reason: reason.into() });
             }
             begins
         });
+    }
+
+    /// How many outages there were. What was connected before the last one may hang for ever.
+    pub(crate) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
     }
 
     /// An error that says why the database is away, if it is.

@@ -37,8 +37,9 @@ pub(crate) struct Connections {
     backend: DbBackend,
     /// How long one statement may take. Then its connection is closed.
     deadline: Duration,
-    /// Gives up statements when the database is known to be away. `None` for what finds that out.
-    availability: Option<Availability>,
+    availability: Availability,
+    /// Whether a statement is given up when the database is known to be away.
+    gives_up: bool,
 }
 
 #[derive(Debug)]
@@ -46,26 +47,37 @@ pub(crate) struct Manager {
     options: Options,
     /// The file that a connection to SQLite must have opened.
     file: Option<DatabaseFile>,
+    availability: Availability,
+}
+
+/// A connection, and how many outages there were before it was opened.
+#[derive(Debug)]
+pub(crate) struct Pooled {
+    connection: Connection,
+    outages: u64,
 }
 
 impl managed::Manager for Manager {
-    type Type = Connection;
+    type Type = Pooled;
     type Error = DbErr;
 
-    async fn create(&self) -> Result<Connection, DbErr> {
+    async fn create(&self) -> Result<Pooled, DbErr> {
+        let outages = self.availability.outages();
         // Large, and rarely needed by what waits for a connection.
         let connection = Box::pin(Connection::open(&self.options)).await?;
         if let Some(file) = &self.file {
             file.verify()?;
         }
-        Ok(connection)
+        Ok(Pooled { connection, outages })
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<DbErr> {
-        if connection.is_reusable() {
-            Ok(())
-        } else {
+    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<DbErr> {
+        if !pooled.connection.is_reusable() {
             Err(RecycleError::message("a statement or transaction did not end"))
+        } else if pooled.outages != self.availability.outages() {
+            Err(RecycleError::message("it was opened before an outage"))
+        } else {
+            Ok(())
         }
     }
 }
@@ -76,11 +88,12 @@ impl Connections {
         options: Options,
         size: usize,
         deadline: Duration,
-        availability: Option<Availability>,
+        availability: Availability,
+        gives_up: bool,
         file: Option<DatabaseFile>,
     ) -> Result<Self, DbErr> {
         let backend = options.backend();
-        let pool = managed::Pool::builder(Manager { options, file })
+        let pool = managed::Pool::builder(Manager { options, file, availability: availability.clone() })
             .max_size(size)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(WAIT_TIMEOUT))
@@ -88,7 +101,7 @@ impl Connections {
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
-        Ok(Self { pool, backend, deadline, availability })
+        Ok(Self { pool, backend, deadline, availability, gives_up })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -133,7 +146,7 @@ impl Connections {
     pub(crate) async fn close(&self) {
         let idle = self.pool.retain(|_, _| false).removed;
         self.pool.close();
-        let closing = idle.into_iter().map(|connection| timeout(CLOSE_TIMEOUT, connection.close()));
+        let closing = idle.into_iter().map(|pooled| timeout(CLOSE_TIMEOUT, pooled.connection.close()));
         for closed in join_all(closing).await {
             match closed {
                 Ok(Ok(())) => {}
@@ -157,15 +170,16 @@ impl Connections {
     }
 
     async fn lost(&self) -> DbErr {
-        match &self.availability {
-            Some(availability) => connection_error(availability.lost().await),
-            None => std::future::pending().await,
+        if self.gives_up {
+            connection_error(self.availability.lost().await)
+        } else {
+            std::future::pending().await
         }
     }
 
     async fn lease(&self) -> Result<Lease, DbErr> {
-        if let Some(availability) = &self.availability {
-            availability.check().map_err(connection_error)?;
+        if self.gives_up {
+            self.availability.check().map_err(connection_error)?;
         }
         let connection = self.bounded(self.pool.get()).await?;
         connection.map(|connection| Lease(Some(connection))).map_err(|error| match error {
@@ -247,23 +261,23 @@ impl Deref for Lease {
 
     #[expect(clippy::expect_used, reason = "it is taken by the destructor alone")]
     fn deref(&self) -> &Connection {
-        self.0.as_ref().expect("a lease has a connection until it is dropped")
+        &self.0.as_ref().expect("a lease has a connection until it is dropped").connection
     }
 }
 
 impl DerefMut for Lease {
     #[expect(clippy::expect_used, reason = "it is taken by the destructor alone")]
     fn deref_mut(&mut self) -> &mut Connection {
-        self.0.as_mut().expect("a lease has a connection until it is dropped")
+        &mut self.0.as_mut().expect("a lease has a connection until it is dropped").connection
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take()
-            && !connection.is_reusable()
+        if let Some(pooled) = self.0.take()
+            && !pooled.connection.is_reusable()
         {
-            drop(Object::take(connection));
+            drop(Object::take(pooled));
         }
     }
 }
