@@ -55,6 +55,9 @@ pub enum BackupError {
     /// PostgreSQL has its own tools.
     #[error("this works on SQLite only; use pg_dump and pg_restore with PostgreSQL")]
     NotSqlite,
+    /// There is no such file.
+    #[error("there is no file {}", .0.display())]
+    Missing(PathBuf),
     /// The file is there already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -100,6 +103,7 @@ pub fn backup(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BackupReport, BackupError> {
     let source = sqlite_file(url)?;
+    must_exist(&source)?;
     if is_same_file(&source, target) {
         return Err(BackupError::SameFile(target.to_owned()));
     }
@@ -137,6 +141,7 @@ fn record(database: &Path, clock: &Clock) -> Result<(), BackupError> {
 /// another name. The log gets a new identity, and no version is given out again that was given out before.
 pub async fn restore(url: &str, backup: &Path, clock: &Clock) -> Result<RestoreReport, BackupError> {
     let target = sqlite_file(url)?;
+    must_exist(backup)?;
     if is_same_file(&target, backup) {
         return Err(BackupError::SameFile(target));
     }
@@ -274,6 +279,10 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, BackupError> {
 
 fn sqlite_file(url: &str) -> Result<PathBuf, BackupError> {
     Database::sqlite_file(url)?.ok_or(BackupError::NotSqlite)
+}
+
+fn must_exist(path: &Path) -> Result<(), BackupError> {
+    if path.exists() { Ok(()) } else { Err(BackupError::Missing(path.to_owned())) }
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {

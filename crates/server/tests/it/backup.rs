@@ -88,6 +88,7 @@ async fn a_backup_beside_a_running_server_holds_what_was_acknowledged() {
     }
     server.stop();
     refuse(&backup(&database, &file), "--overwrite");
+    refuse(&restore(&database, &folder.path().join("nothing.db")), "there is no file");
     succeed(&run(&database, &["backup", "--overwrite", file.to_str().unwrap()]));
     refuse(&backup(&database, &database.file()), "is the database itself");
 }
