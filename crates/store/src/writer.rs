@@ -164,8 +164,6 @@ pub(crate) struct Writer {
 enum Failure {
     /// Nothing of it is in the database.
     Rolledback(DbErr),
-    /// It was committed to a file that is no longer the database.
-    Lost(DbErr),
     /// It may be in the database.
     Unknown,
 }
@@ -257,6 +255,7 @@ impl Writer {
 
     /// One transaction.
     async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Answer>, Failure> {
+        self.database.verify_file()?;
         let transaction = self.database.begin().await?;
         // Not earlier: up to here a write that has waited too long can be withdrawn.
         batch.claim();
@@ -282,7 +281,11 @@ impl Writer {
         if let Err(error) = transaction.commit().await {
             self.settle(error, events.first()).await?;
         }
-        self.database.verify_file().map_err(Failure::Lost)?;
+        if let Err(error) = self.database.verify_file() {
+            // It was committed to a file that may come back.
+            tracing::error!(%error, "writes committed to a file that is no longer the database");
+            return Err(Failure::Unknown);
+        }
         self.figures.transactions.fetch_add(1, Ordering::Relaxed);
         self.figures.events.fetch_add(events.len() as u64, Ordering::Relaxed);
         if !events.is_empty() {
@@ -368,7 +371,7 @@ impl Writer {
     fn fail(&self, waiters: Vec<Waiter>, failure: &Failure) {
         let error = match failure {
             // Logged by whoever asked, who knows the request.
-            Failure::Rolledback(error) | Failure::Lost(error) => WriteError::from(error),
+            Failure::Rolledback(error) => WriteError::from(error),
             Failure::Unknown => WriteError::Unknown,
         };
         self.figures.failed.fetch_add(waiters.len() as u64, Ordering::Relaxed);
