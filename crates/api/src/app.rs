@@ -84,16 +84,22 @@ pub enum StartError {
 }
 
 /// The service over a store. Clones are the same service.
-#[derive(Clone, FromRef)]
+#[derive(Clone)]
 pub struct App {
-    store: Store,
+    state: AppState,
     metrics: Metrics,
     metrics_access: MetricsAccess,
-    streams: Streams,
-    readiness: Readiness,
     edge: Arc<Edge>,
     limits: Arc<Limits>,
-    bodies: BodyBudget,
+}
+
+/// What the handlers share. It is cloned for each request, so each field is one pointer.
+#[derive(Debug, Clone, FromRef)]
+pub(crate) struct AppState {
+    store: Store,
+    streams: Arc<Streams>,
+    readiness: Readiness,
+    bodies: Arc<BodyBudget>,
 }
 
 impl App {
@@ -103,16 +109,15 @@ impl App {
         let Options { metrics_access, max_event_streams, trusted_proxies, rate_limit, body_timeout } =
             options;
         store.ping().await?;
-        let streams = Streams::new(max_event_streams, store.epoch());
+        let streams = Arc::new(Streams::new(max_event_streams, store.epoch()));
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
-        let open = streams.clone();
+        let open = Arc::clone(&streams);
         let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;
         store.core_tasks().spawn("metrics", task);
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });
-        let readiness = Readiness::default();
-        let bodies = BodyBudget::default();
-        Ok(Self { store, metrics, metrics_access, streams, readiness, edge, limits, bodies })
+        let state = AppState { store, streams, readiness: Readiness::default(), bodies: Arc::default() };
+        Ok(Self { state, metrics, metrics_access, edge, limits })
     }
 
     /// Everything that the service answers.
@@ -131,7 +136,7 @@ impl App {
             .layer((compression.clone(), RouteLabels))
             .merge(pages.with_state(()).layer(compression))
             .merge(self.metrics.router(self.metrics_access.clone(), Arc::clone(&self.limits)));
-        self.framed(routes.with_state(self.clone()))
+        self.framed(routes.with_state(self.state.clone()))
     }
 
     /// The metrics alone, for a listener of their own: for whoever has the token where there is one, and else
@@ -147,12 +152,12 @@ impl App {
 
     /// Ends the event streams, each at the next moment that it is polled, and those that are yet to begin.
     pub fn stop_streams(&self) {
-        self.streams.stop();
+        self.state.streams.stop();
     }
 
     /// Tells whoever asks for `/readyz` that the service is on its way down.
     pub fn set_stopping(&self) {
-        self.readiness.stop();
+        self.state.readiness.stop();
     }
 
     /// Routes with what is around all of them.
@@ -169,7 +174,7 @@ impl App {
 }
 
 /// The routes that the OpenAPI document tells of.
-pub(crate) fn routes() -> OpenApiRouter<App> {
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .merge(components::router())
         .merge(events::router())

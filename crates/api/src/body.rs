@@ -43,8 +43,8 @@ pub(crate) const JSON: &str = "application/json";
 /// The media type of a JSON merge patch (RFC 7396).
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// The memory that the bodies of all requests may take, and the work of reading them. Clones are the same budget.
-#[derive(Debug, Clone)]
+/// The memory that the bodies of all requests may take, and the work of reading them.
+#[derive(Debug)]
 pub(crate) struct BodyBudget {
     single: Arc<Semaphore>,
     batch: Arc<Semaphore>,
@@ -144,18 +144,22 @@ impl<const LIMIT: usize> JsonBody<LIMIT> {
 
 impl<S: Sync, const LIMIT: usize> FromRequest<S> for JsonBody<LIMIT>
 where
-    BodyBudget: FromRef<S>,
+    Arc<BodyBudget>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         media_type(request.method(), request.headers())?;
-        let BodyBudget { single, batch, reads, overdraft } = BodyBudget::from_ref(state);
-        let (budget, most) =
-            if LIMIT > MAX_BYTES { (batch, MAX_BUFFERED_BATCH_BYTES) } else { (single, MAX_BUFFERED_BYTES) };
+        let bodies = Arc::<BodyBudget>::from_ref(state);
+        let (budget, most) = if LIMIT > MAX_BYTES {
+            (&bodies.batch, MAX_BUFFERED_BATCH_BYTES)
+        } else {
+            (&bodies.single, MAX_BUFFERED_BYTES)
+        };
+        let (budget, overdraft) = (Arc::clone(budget), Arc::clone(&bodies.overdraft));
         let mut lease = BodyLease { budget, most, taken: None, overdraft, overdrawn: None };
         let bytes = buffer(request, LIMIT, &mut lease).await?;
-        Ok(Self { bytes, lease, reads })
+        Ok(Self { bytes, lease, reads: Arc::clone(&bodies.reads) })
     }
 }
 

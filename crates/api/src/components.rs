@@ -11,7 +11,7 @@ mod parameter;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::App;
+use crate::app::AppState;
 
 /// Where the components are.
 const PATH: &str = "/api/v1/components";
@@ -21,7 +21,7 @@ const ONE_PATH: &str = "/api/v1/components/{id}";
 const BATCH_PATH: &str = "/api/v1/components/batch";
 
 /// The routes of the components.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list::list, one::create))
         .routes(routes!(one::read, one::update, one::delete))

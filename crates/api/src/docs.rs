@@ -21,7 +21,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{app::App, body, kind::Kind, openapi, openapi::problems, problem::Problem};
+use crate::{app::AppState, body, kind::Kind, openapi, openapi::problems, problem::Problem};
 
 /// Where the page to browse the document is.
 const PAGE_PATH: &str = "/api/docs";
@@ -34,12 +34,12 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; \
 const API_PATH: &str = "/api/openapi.json";
 
 /// The routes that the document tells of.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(explain))
 }
 
 /// The document itself, and the page to browse it with.
-pub(crate) fn pages(document: &OpenApi) -> Router<App> {
+pub(crate) fn pages(document: &OpenApi) -> Router<AppState> {
     // Cannot fail: a document is texts and numbers only.
     let json = Bytes::from(document.to_json().unwrap_or_default());
     let serve = get(move || {

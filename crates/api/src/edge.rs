@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
+use tower::Service;
 use tower_http::timeout::DeadlineBody;
 
 use crate::{
@@ -83,37 +84,39 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
         request = request.map(|body| Body::new(DeadlineBody::new(edge.body_timeout, body)));
     }
     let context = RequestContext::new(request.headers());
-    let mut response = context.answer(edge.answer(client, request, next)).await;
+    let asked = Asked::of(client, &request);
+    // In a box, because every future around it would be larger by its size, and is moved to where it is polled.
+    let passed = Box::pin(edge.pass(request, next));
+    let mut response = context.name(context.scope(answer(asked, passed)).await);
     security_headers::add(response.headers_mut(), client.secure);
     response
 }
 
-impl Edge {
-    async fn answer(&self, client: Client, request: Request, next: Next) -> Response {
-        let asked = Asked::of(client, &request);
-        // The future that panics is dropped here and the store is not inside it: nothing half-changed is left.
-        let answered = AssertUnwindSafe(self.pass(request, next)).catch_unwind();
-        let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(panic)) => {
-                let cause = format!("panicked: {}", message(&*panic));
-                Problem::unexpected(Kind::Internal, "something went wrong in the service", &cause)
-                    .into_response()
-            }
-            Err(elapsed) => {
-                let detail = "the request was not answered in time";
-                Problem::unexpected(Kind::Timeout, detail, &elapsed).into_response()
-            }
-        };
-        if response.status().is_client_error() || response.status().is_server_error() {
-            response = as_problem(response);
+/// The answer to a request: that of the service, or the problem that came in its place.
+async fn answer(asked: Asked, passed: impl Future<Output = Response>) -> Response {
+    // The future that panics is dropped here and the store is not inside it: nothing half-changed is left.
+    let answered = AssertUnwindSafe(passed).catch_unwind();
+    let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => {
+            let cause = format!("panicked: {}", message(&*panic));
+            Problem::unexpected(Kind::Internal, "something went wrong in the service", &cause).into_response()
         }
-        asked.log(&response);
-        response
+        Err(elapsed) => {
+            let detail = "the request was not answered in time";
+            Problem::unexpected(Kind::Timeout, detail, &elapsed).into_response()
+        }
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = as_problem(response);
     }
+    asked.log(&response);
+    response
+}
 
+impl Edge {
     /// Hands a request on, unless its head is too long or it is one of too many.
-    async fn pass(&self, request: Request, next: Next) -> Response {
+    async fn pass(&self, mut request: Request, mut next: Next) -> Response {
         if let Err(problem) = check_head(&request) {
             return problem.into_response();
         }
@@ -121,10 +124,20 @@ impl Edge {
         if health_only && rate_limit::is_limited(request.uri().path()) {
             return Problem::new(Kind::Busy, "too many connections are open").into_response();
         }
-        match &self.limits {
-            Some(limits) if rate_limit::is_limited(request.uri().path()) => limits.pass(request, next).await,
-            _ => next.run(request).await,
+        let standing = match &self.limits {
+            Some(limits) if rate_limit::is_limited(request.uri().path()) => {
+                match limits.admit(&mut request).await {
+                    Ok(standing) => standing,
+                    Err(refusal) => return refusal,
+                }
+            }
+            _ => None,
+        };
+        let Ok(mut response) = next.call(request).await;
+        if let Some(standing) = standing {
+            standing.tell(response.headers_mut());
         }
+        response
     }
 }
 

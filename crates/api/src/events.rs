@@ -30,7 +30,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{frame::EventFrames, position::LastEventId};
 use crate::{
-    app::App,
+    app::AppState,
     auth::{Caller, Read},
     kind::Kind,
     openapi::problems,
@@ -56,8 +56,8 @@ const TOKENS_TO_FILL: usize = 4;
 /// The name that the bus knows all streams by.
 const SUBSCRIBER: &str = "sse";
 
-/// The streams of this process. Clones are the same.
-#[derive(Debug, Clone)]
+/// The streams of this process.
+#[derive(Debug)]
 pub(crate) struct Streams {
     limiter: StreamLimiter<TokenId>,
     frames: Arc<EventFrames>,
@@ -99,7 +99,7 @@ impl Streams {
 }
 
 /// The route of the stream.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(events))
 }
 
@@ -131,7 +131,7 @@ async fn events(
     mut parameters: Parameters,
     LastEventId(last): LastEventId,
     State(store): State<Store>,
-    State(streams): State<Streams>,
+    State(streams): State<Arc<Streams>>,
 ) -> Result<Response, Problem> {
     let after = parameters.take(position::AFTER).map(|text| position::parameter(&text)).transpose()?;
     let types = Types::read(parameters.take(position::TYPES).as_deref(), caller.may(Scope::Admin))?;

@@ -1,17 +1,15 @@
-//! The Prometheus exporter of the `metrics` project, and its text in a stable order.
+//! The Prometheus exporter of the `metrics` project, and what it leaves out.
 //!
-//! The exporter writes families and series in the order of a hash map, another at each scrape, leaves out what
-//! has no series yet, and has no counters of floats. So its text is taken apart by families and put together
-//! in the order of the catalogue's names.
+//! The exporter writes no family that has no series yet, and has no counters of floats. Those are appended to its
+//! text. Families and series come in any order, another at each scrape, which the format allows.
 //!
 //! Its escaping gives some two label values one text (`a\b` and `a\\b`), so labels take their values from the
 //! closed sets of the catalogue only.
 
 use std::{
-    collections::HashMap,
-    fmt::Write,
+    io::Write,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -31,10 +29,15 @@ pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Exposition {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// The catalogue in the order of names.
-    metrics: Vec<&'static Metric>,
-    /// The bits of the samples that are floats whatever the kind of their metric.
-    floats: Mutex<HashMap<&'static str, Arc<AtomicU64>>>,
+    /// The families of which the exporter has no series.
+    others: Mutex<Vec<Family>>,
+}
+
+/// A family that the exporter does not write.
+struct Family {
+    metric: &'static Metric,
+    /// The bits of its only sample, if it has one.
+    sample: Option<Arc<AtomicU64>>,
 }
 
 impl std::fmt::Debug for Exposition {
@@ -54,16 +57,17 @@ impl Exposition {
             }
         }
         let recorder = builder.build_recorder();
-        let mut metrics: Vec<_> = CATALOGUE.iter().collect();
-        metrics.sort_by_key(|metric| metric.name);
-        Ok(Self { handle: recorder.handle(), recorder, metrics, floats: Mutex::default() })
+        let others = CATALOGUE.iter().map(|metric| Family { metric, sample: None }).collect();
+        Ok(Self { handle: recorder.handle(), recorder, others: Mutex::new(others) })
     }
 
     /// Registers a sample without labels that is a float whatever the kind of its metric. (A counter of the
     /// facade holds whole numbers only.)
     pub(crate) fn float(&self, metric: &'static Metric) -> Gauge {
-        let mut floats = self.floats.lock().unwrap_or_else(PoisonError::into_inner);
-        Gauge::from_arc(Arc::clone(floats.entry(metric.name).or_default()))
+        let mut others = self.others();
+        let family = others.iter_mut().find(|family| family.metric.name == metric.name);
+        let Some(family) = family else { return Gauge::noop() };
+        Gauge::from_arc(Arc::clone(family.sample.get_or_insert_default()))
     }
 
     /// Sorts observations into their buckets, so that they do not pile up between scrapes.
@@ -72,56 +76,30 @@ impl Exposition {
     }
 
     /// The metrics as text.
-    pub(crate) fn render(&self) -> String {
-        let exported = self.handle.render();
-        let families: HashMap<&str, &str> = exported.split("\n\n").filter_map(family).collect();
-        let floats = self.floats.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::with_capacity(2 * exported.len());
-        for metric in &self.metrics {
-            let Metric { name, kind, help, .. } = metric;
-            let separator = if text.is_empty() { "" } else { "\n" };
-            // Writing to a string does not fail, here and below.
-            let _infallible =
-                writeln!(text, "{separator}# HELP {name} {help}\n# TYPE {name} {}", kind.as_str());
-            if let Some(bits) = floats.get(name) {
+    pub(crate) fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        // Writing to a vector does not fail, here and below.
+        let _infallible = self.handle.render_to_write(&mut text);
+        for Family { metric: Metric { name, kind, help, .. }, sample } in &*self.others() {
+            let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.as_str());
+            if let Some(bits) = sample {
                 let _infallible = writeln!(text, "{name} {}", f64::from_bits(bits.load(Ordering::Relaxed)));
             }
-            let Some(samples) = families.get(name) else { continue };
-            let mut series: Vec<&str> = match kind {
-                Kind::Histogram(_) => histograms(name, samples),
-                Kind::Counter | Kind::Gauge => samples.lines().collect(),
-            };
-            series.sort_unstable();
-            for lines in series {
-                text.push_str(lines);
-                text.push('\n');
-            }
+            text.push(b'\n');
         }
+        // An empty line is between families, and none is behind the last.
+        text.pop();
         text
     }
-}
 
-/// The name of a family and its samples, from the text of one.
-fn family(text: &str) -> Option<(&str, &str)> {
-    let (help, rest) = text.trim_start_matches('\n').split_once('\n')?;
-    let (name, _) = help.strip_prefix("# HELP ")?.split_once(' ')?;
-    let (_type, samples) = rest.split_once('\n')?;
-    Some((name, samples))
-}
-
-/// The series of a histogram. The lines of one stay together, in the order of its buckets.
-fn histograms<'a>(name: &str, samples: &'a str) -> Vec<&'a str> {
-    let last = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with("_count"));
-    let mut series = Vec::new();
-    let (mut start, mut end) = (0, 0);
-    for line in samples.split_inclusive('\n') {
-        end += line.len();
-        if last(line) {
-            series.extend(samples.get(start..end).map(str::trim_end));
-            start = end;
-        }
+    fn others(&self) -> MutexGuard<'_, Vec<Family>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    series
+
+    /// Leaves a family to the exporter, which has a series of it from now on.
+    fn leave(&self, key: &Key) {
+        self.others().retain(|family| family.metric.name != key.name());
+    }
 }
 
 impl Recorder for Exposition {
@@ -138,14 +116,17 @@ impl Recorder for Exposition {
     }
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.leave(key);
         self.recorder.register_counter(key, metadata)
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.leave(key);
         self.recorder.register_gauge(key, metadata)
     }
 
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        self.leave(key);
         self.recorder.register_histogram(key, metadata)
     }
 }
@@ -182,28 +163,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_order_is_that_of_the_names_at_every_scrape() {
-        let exposition = Exposition::new().unwrap();
-        fill(&exposition);
-        let text = exposition.render();
-        for _ in 0..20 {
-            assert_eq!(exposition.render(), text);
-        }
-        let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-        assert!(names.is_sorted() && names.len() == CATALOGUE.len());
+    fn text(exposition: &Exposition) -> String {
+        String::from_utf8(exposition.render()).unwrap()
     }
 
     #[test]
-    fn no_line_of_the_exporter_is_lost() {
+    fn every_family_is_there_once_with_all_that_the_exporter_has_of_it() {
         let exposition = Exposition::new().unwrap();
+        let families = |text: &str| {
+            let mut names: Vec<_> =
+                text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned).collect();
+            names.sort_unstable();
+            names
+        };
+        let empty = families(&text(&exposition));
+        assert_eq!(empty.len(), CATALOGUE.len());
+        assert!(empty.contains(&"http_server_request_duration_seconds histogram".to_owned()));
         fill(&exposition);
+        let full = text(&exposition);
+        assert_eq!(families(&full), empty);
         let sorted = |text: &str| {
-            let mut lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
             lines.sort_unstable();
             lines
         };
-        assert_eq!(sorted(&exposition.render()), sorted(&exposition.handle.render()));
+        // Every family has a series now, so all is the exporter's: without the empty line behind the last.
+        assert_eq!(sorted(&full), sorted(exposition.handle.render().strip_suffix('\n').unwrap()));
     }
 
     #[test]
@@ -211,13 +196,8 @@ mod tests {
         let exposition = Exposition::new().unwrap();
         let metric = CATALOGUE.iter().find(|metric| metric.name == "process_cpu_seconds_total").unwrap();
         exposition.float(metric).set(1.25);
-        let text = exposition.render();
+        let text = text(&exposition);
         assert!(text.contains("# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 1.25\n"));
-    }
-
-    #[test]
-    fn a_family_without_series_is_there() {
-        let text = Exposition::new().unwrap().render();
-        assert!(text.contains("# TYPE http_server_request_duration_seconds histogram\n"), "{text}");
+        assert_eq!(text.matches("# TYPE process_cpu_seconds_total ").count(), 1);
     }
 }

@@ -12,7 +12,7 @@ use axum::extract;
 use inventory_store::Store;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, kind::Kind, openapi::problems, problem::Problem};
+use crate::{app::AppState, kind::Kind, openapi::problems, problem::Problem};
 
 /// How long the database may take to answer, for the service to be ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ impl Readiness {
 }
 
 /// The routes of the health checks.
-pub(crate) fn router() -> OpenApiRouter<App> {
+pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 

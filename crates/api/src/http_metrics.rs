@@ -41,7 +41,7 @@ const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::PATCH, Method::
 const OTHER: &str = "_OTHER";
 
 /// The values of the label `error_type`. The last is that of a request without error.
-const ERROR_TYPES: [&str; 4] = ["500", "503", OTHER, NO_ERROR];
+const ERROR_TYPES: [&str; 3] = ["500", "503", NO_ERROR];
 
 /// The error type of a request without error.
 const NO_ERROR: &str = "";
@@ -154,9 +154,9 @@ impl Answer {
     fn error_type(self, route: &str) -> &'static str {
         match self.status {
             503 if route == READY_PATH => NO_ERROR,
-            500 => "500",
             503 => "503",
-            501.. => OTHER,
+            // The service answers with no other.
+            500.. => "500",
             _ => NO_ERROR,
         }
     }

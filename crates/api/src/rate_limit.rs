@@ -15,7 +15,6 @@ use std::{
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use inventory_core::TokenId;
@@ -98,40 +97,37 @@ impl Limits {
         Self { store, requests: a_second.map(Requests::new), guesses: Guesses::new(), metrics }
     }
 
-    /// Hands a request on, unless it is one of too many. Finds out whose token it carries, for the handler too.
-    pub(crate) async fn pass(&self, mut request: Request, next: Next) -> Response {
+    /// What the client of a request has left, where requests are limited, or the refusal of one of too many. Finds out
+    /// whose token it carries, for the handler too.
+    pub(crate) async fn admit(&self, request: &mut Request) -> Result<Option<Standing>, Response> {
         let address = Client::of(request.extensions()).address;
         let network = network(address);
         let mut who = Who::Network(network);
         let mut identified = false;
         if let Some(secret) = bearer(request.headers()) {
-            if let Err(problem) = self.admit_token(address, secret) {
-                return problem.into_response();
-            }
+            self.admit_token(address, secret).map_err(IntoResponse::into_response)?;
             // One that was wrong a while ago is looked up behind the limit of its address.
             if !self.guesses.knows(network, secret) {
                 identified = true;
-                if let Some(token) = self.identify(address, &mut request).await {
+                if let Some(token) = self.identify(address, request).await {
                     who = Who::Token(token);
                 }
             }
         }
         let standing = self.requests.as_ref().map(|requests| requests.check(who));
-        let mut response = if let (Some(requests), Some(Standing { limit, wait: Some(wait), .. })) =
-            (&self.requests, &standing)
+        if let (Some(requests), Some(Standing { limit, wait: Some(wait), .. })) = (&self.requests, &standing)
         {
             self.metrics.refused(*limit);
-            requests.refusal(*limit, *wait).into_response()
-        } else {
-            if !identified {
-                self.identify(address, &mut request).await;
+            let mut refusal = requests.refusal(*limit, *wait).into_response();
+            if let Some(standing) = standing {
+                standing.tell(refusal.headers_mut());
             }
-            next.run(request).await
-        };
-        if let Some(standing) = standing {
-            standing.tell(response.headers_mut());
+            return Err(refusal);
         }
-        response
+        if !identified {
+            self.identify(address, request).await;
+        }
+        Ok(standing)
     }
 
     /// Refuses a token from an address that sends wrong ones too fast, before it is looked at. Only one that was
@@ -246,7 +242,7 @@ fn text(text: String) -> HeaderValue {
 
 /// What a client has left.
 #[derive(Debug)]
-struct Standing {
+pub(crate) struct Standing {
     limit: Limit,
     policy: HeaderValue,
     remaining: u32,
@@ -257,7 +253,8 @@ struct Standing {
 }
 
 impl Standing {
-    fn tell(self, headers: &mut HeaderMap) {
+    /// Tells the client.
+    pub(crate) fn tell(self, headers: &mut HeaderMap) {
         let Self { limit, policy, remaining, full_after, wait: _ } = self;
         headers.insert(RATE_LIMIT_POLICY, policy);
         headers.insert(RATE_LIMIT, text(format!("\"{}\";r={remaining};t={full_after}", limit.name())));

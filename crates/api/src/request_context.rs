@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use futures::stream::{self, Stream};
+use tokio::task::futures::TaskLocalFuture;
 use uuid::Uuid;
 
 use crate::traceparent;
@@ -67,14 +68,18 @@ impl RequestContext {
         self.trace_id.as_ref().and_then(|id| str::from_utf8(id).ok())
     }
 
-    /// Runs what answers the request, and names the request in the answer.
-    pub(crate) async fn answer(self, answer: impl Future<Output = Response>) -> Response {
-        let mut response = CURRENT.scope(self, answer).await;
+    /// Runs what answers the request.
+    pub(crate) fn scope<F: Future>(self, answer: F) -> TaskLocalFuture<Self, F> {
+        CURRENT.scope(self, answer)
+    }
+
+    /// Names the request in its answer, and lets the body know of it that is made while it is sent.
+    pub(crate) fn name(self, mut response: Response) -> Response {
         // Cannot fail: it is digits and letters.
         if let Ok(id) = HeaderValue::try_from(self.request_id().to_string()) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
-        // A body of which the size is not known yet is made while it is sent.
+        // One of which the size is known is there already.
         if response.body().size_hint().exact().is_some() {
             return response;
         }

@@ -155,7 +155,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    fn new(text: String) -> Self {
+    fn new(text: Vec<u8>) -> Self {
         Self { plain: text.into(), gzip: OnceLock::new() }
     }
 

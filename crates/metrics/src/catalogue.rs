@@ -32,7 +32,7 @@ const WRITE: &[Label] = &[Label { name: "outcome", values: OneOf(&["done", "refu
 // the absence of a label.
 const METHOD: Label =
     Label { name: "http_request_method", values: OneOf(&["DELETE", "GET", "PATCH", "POST", "_OTHER"]) };
-const ERROR_TYPE: Label = Label { name: "error_type", values: OneOf(&["", "500", "503", "_OTHER"]) };
+const ERROR_TYPE: Label = Label { name: "error_type", values: OneOf(&["", "500", "503"]) };
 const REQUEST: &[Label] = &[
     METHOD,
     Label {

@@ -12,6 +12,8 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use crate::Frames;
+
 /// The pause before a stream that broke is asked for again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -75,17 +77,14 @@ impl Drop for StreamReader {
 }
 
 async fn read(mut response: reqwest::Response, events: &Mutex<Vec<(u64, String)>>, last: &mut String) {
-    let mut buffer = Vec::new();
+    let mut frames = Frames::default();
     while let Ok(Some(chunk)) = response.chunk().await {
-        buffer.extend_from_slice(&chunk);
-        while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
-            let frame: Vec<u8> = buffer.drain(..end + 2).collect();
-            let frame = String::from_utf8(frame).unwrap();
-            let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            if let Some(id) = field("id:") {
-                id.clone_into(last);
+        frames.push(&chunk);
+        for frame in &mut frames {
+            if let Some(id) = frame.id {
+                *last = id;
             }
-            let Some(data) = field("data:").and_then(|data| serde_json::from_str::<Value>(data).ok()) else {
+            let Some(data) = frame.data.and_then(|data| serde_json::from_str::<Value>(&data).ok()) else {
                 continue;
             };
             let (Some(seq), Some(id)) = (data["sequence"].as_str(), data["id"].as_str()) else { continue };

@@ -2,6 +2,7 @@
 
 use axum::{body::Body, http::Method};
 use futures::StreamExt;
+use inventory_testing::Frames;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,17 +11,12 @@ use crate::{
 };
 
 /// The next news of a stream; nothing where it ended.
-async fn next(stream: &mut axum::body::BodyDataStream, buffer: &mut String) -> Option<Value> {
+async fn next(stream: &mut axum::body::BodyDataStream, frames: &mut Frames) -> Option<Value> {
     loop {
-        while let Some((frame, rest)) = buffer.split_once("\n\n") {
-            let data = frame.lines().find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-            buffer.replace_range(..buffer.len() - rest.len(), "");
-            if let Some(data) = data {
-                return Some(serde_json::from_str(&data).unwrap());
-            }
+        if let Some(data) = frames.find_map(|frame| frame.data) {
+            return Some(serde_json::from_str(&data).unwrap());
         }
-        let chunk = tokio::time::timeout(PATIENCE, stream.next()).await.expect("news in time")?;
-        buffer.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        frames.push(&tokio::time::timeout(PATIENCE, stream.next()).await.expect("news in time")?.unwrap());
     }
 }
 
@@ -35,7 +31,7 @@ async fn changes_of_others_are_told_and_ones_own_are_not() {
         // Without this nginx collects the stream in a buffer.
         assert_eq!(response.headers()["x-accel-buffering"], "no");
         let mut stream = response.into_body().into_data_stream();
-        let mut buffer = String::new();
+        let mut buffer = Frames::default();
         editor.follow("/admin/components/new", &[("name", "own")]).await;
         let component = site.create(json!({"name": "a"})).await;
         site.change(component.id, json!({"name": "b"})).await;
@@ -74,12 +70,15 @@ async fn a_page_whose_position_is_not_of_this_log_is_told_to_be_loaded_again() {
             assert_eq!(response.status(), 200, "{position}");
             site.create(json!({"name": "a"})).await;
             let mut stream = response.into_body().into_data_stream();
-            let mut text = String::new();
-            while !text.contains("data:") {
+            let mut frames = Frames::default();
+            let first = loop {
+                if let Some(frame) = frames.find(|frame| frame.data.is_some()) {
+                    break frame;
+                }
                 let chunk = tokio::time::timeout(PATIENCE, stream.next()).await.expect("a frame in time");
-                text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
-            }
-            assert_eq!(text.contains("event: reset"), reset, "{position}: {text}");
+                frames.push(&chunk.unwrap().unwrap());
+            };
+            assert_eq!(first.event.as_deref() == Some("reset"), reset, "{position}: {first:?}");
         }
     }
 }

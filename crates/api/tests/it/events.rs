@@ -10,6 +10,7 @@ use futures::StreamExt;
 use inventory_api::Options;
 use inventory_core::{Actor, Scope, Seq};
 use inventory_store::NewToken;
+use inventory_testing::{Frame, Frames};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -26,17 +27,7 @@ const EVENTS: &str = "/api/v1/events";
 struct Client {
     headers: HeaderMap,
     body: BodyDataStream,
-    text: String,
-}
-
-/// One frame: its fields.
-#[derive(Debug, Default, PartialEq)]
-struct Frame {
-    id: Option<String>,
-    event: Option<String>,
-    data: Option<String>,
-    retry: Option<String>,
-    comment: Option<String>,
+    frames: Frames,
 }
 
 impl Client {
@@ -55,17 +46,18 @@ impl Client {
         let response = service.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 200);
         let (parts, body) = response.into_parts();
-        Self { headers: parts.headers, body: body.into_data_stream(), text: String::new() }
+        Self { headers: parts.headers, body: body.into_data_stream(), frames: Frames::default() }
     }
 
     /// The next frame; `None` at the end of the stream.
     async fn frame(&mut self) -> Option<Frame> {
-        while !self.text.contains("\n\n") {
+        loop {
+            if let Some(frame) = self.frames.next() {
+                return Some(frame);
+            }
             let chunk = tokio::time::timeout(PATIENCE, self.body.next()).await.expect("no frame came")?;
-            self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+            self.frames.push(&chunk.unwrap());
         }
-        let rest = self.text.split_off(self.text.find("\n\n").unwrap() + 2);
-        Some(Frame::parse(std::mem::replace(&mut self.text, rest).trim_end()))
     }
 
     /// What the service sends next, in one piece.
@@ -79,25 +71,6 @@ impl Client {
         let data: Value = serde_json::from_str(frame.data.as_deref().expect("a frame without data")).unwrap();
         assert_eq!(format!("io.inventory.{}", frame.event.unwrap()), data["type"].as_str().unwrap());
         (frame.id.unwrap(), data)
-    }
-}
-
-impl Frame {
-    fn parse(text: &str) -> Self {
-        let mut frame = Self::default();
-        for line in text.lines() {
-            let (name, value) = line.split_once(':').unwrap();
-            let field = match name {
-                "id" => &mut frame.id,
-                "event" => &mut frame.event,
-                "data" => &mut frame.data,
-                "retry" => &mut frame.retry,
-                "" => &mut frame.comment,
-                other => panic!("unknown field {other}"),
-            };
-            assert_eq!(field.replace(value.trim_start().to_owned()), None, "{text}");
-        }
-        frame
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use inventory_testing::Frames;
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use tempfile::NamedTempFile;
@@ -251,20 +252,12 @@ impl Api {
         let path = format!("/api/v1/events?after=0&{parameters}");
         let mut response = self.request(Method::GET, &path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        let mut buffer = String::new();
+        let mut frames = Frames::default();
         let mut events = Vec::new();
         while events.len() < count {
-            let chunk = response.chunk().await.unwrap().expect("the stream goes on");
-            buffer.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some((frame, rest)) = buffer.split_once("\n\n") {
-                let data = frame.lines().find_map(|line| line.strip_prefix("data:"));
-                events.extend(
-                    data.map(str::trim)
-                        .filter(|data| !data.is_empty())
-                        .map(|data| serde_json::from_str(data).unwrap()),
-                );
-                buffer = rest.to_owned();
-            }
+            frames.push(&response.chunk().await.unwrap().expect("the stream goes on"));
+            let data = frames.by_ref().filter_map(|frame| frame.data).filter(|data| !data.is_empty());
+            events.extend(data.map(|data| serde_json::from_str::<Value>(&data).unwrap()));
         }
         events
     }
