@@ -23,7 +23,7 @@ use hyper_util::{
 use inventory_api::{Connection, HealthOnly};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,9 @@ const MAX_HEADER_FIELDS: usize = 128;
 /// How many bytes the kernel takes for a connection before the client's side has room for them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+/// How many connections may wait to be accepted; on Linux, no more than `net.core.somaxconn`. What comes beyond tries
+/// again a second later.
+const LISTEN_BACKLOG: u32 = 4096;
 /// How long to wait when the kernel has no more connections to give, which is when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often a listener without new connections looks whether an overload is over.
@@ -52,10 +55,18 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Takes an address. This is apart from serving, so that a service that cannot be reached does not touch the
 /// database first, and so that clients that come early wait for an answer instead of being refused.
-pub(crate) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}, which {variable} names"))
+pub(crate) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    listen(address).with_context(|| format!("cannot listen on {address}, which {variable} names"))
+}
+
+/// As [`TcpListener::bind`], whose queue is 128 connections long.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart takes the address while connections of the process before it are being closed.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// Serves a listener, with TLS or without, until `stop`; returns when the last request is answered.

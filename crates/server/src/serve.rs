@@ -50,9 +50,9 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let hangup = signal(SignalKind::hangup())?;
     let tls = settings.tls.clone().map(Tls::open).transpose()?;
-    let listener = listen::bind(settings.listen, "INVENTORY_LISTEN").await?;
+    let listener = listen::bind(settings.listen, "INVENTORY_LISTEN")?;
     let metrics_listener = match settings.metrics_listen {
-        Some(address) => Some(listen::bind(address, "INVENTORY_METRICS_LISTEN").await?),
+        Some(address) => Some(listen::bind(address, "INVENTORY_METRICS_LISTEN")?),
         None => None,
     };
     let started = tokio::select! {

@@ -59,6 +59,23 @@ async fn logged(server: &Server, message: &str, count: usize) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_connections_may_come_before_one_is_accepted() {
+    let database = TestDatabase::sqlite();
+    let server = Server::start(&database);
+    server.signal("STOP");
+    let mut connecting = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let address = address(&server.base).to_owned();
+        connecting.spawn(tokio::time::timeout(PATIENCE, tokio::net::TcpStream::connect(address)));
+    }
+    let connections = connecting.join_all().await;
+    server.signal("CONT");
+    let connected = connections.iter().filter(|connection| matches!(connection, Ok(Ok(_)))).count();
+    assert_eq!(connected, connections.len());
+    assert_eq!(status(&format!("{}/livez", server.base)).await, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_idle_connections_than_descriptors_silence_nothing() {
     let database = TestDatabase::sqlite();
     let server = limited(&database);
