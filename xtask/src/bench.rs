@@ -131,6 +131,9 @@ fn cells(options: &Options) -> Vec<Cell> {
             for contestant in [Contestant::Service, Contestant::Peer] {
                 cells.push(Cell { engine, workload, contestant });
             }
+            if engine == Engine::Postgres {
+                cells.push(Cell { engine, workload, contestant: Contestant::ServiceByUrl });
+            }
         }
         // It has no database; one of the two stands for none.
         let engine = options.database.unwrap_or(Engine::Sqlite);
@@ -164,7 +167,7 @@ fn measure(cell: Cell, seconds: u32, binaries: &Binaries, database: &Database) -
     }
     let first_answer = server.first_answer;
     server.stop()?;
-    if cell.workload.creates().is_some() && cell.contestant == Contestant::Service {
+    if cell.workload.creates().is_some() && cell.contestant.is_service() {
         // Reads the whole log: gapless, and each row as its last event says.
         let mut check = service::check(&binaries.service, &database.url());
         chore::output(&mut check).context("inventory check found something")?;
@@ -185,7 +188,9 @@ fn counts(cell: Cell, server: &Running) -> anyhow::Result<Option<Counts>> {
     }
     let metrics = server.get("/metrics/")?;
     let created = match cell.contestant {
-        Contestant::Service => Some(http::sample(&metrics, "inventory_components_created_total")?),
+        Contestant::Service | Contestant::ServiceByUrl => {
+            Some(http::sample(&metrics, "inventory_components_created_total")?)
+        }
         _ => None,
     };
     Ok(Some(Counts { rows: http::sample(&metrics, "inventory_components_total")?, created }))

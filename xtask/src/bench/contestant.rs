@@ -6,8 +6,10 @@ use crate::{chore, repository, service};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Contestant {
-    /// This service.
+    /// This service, without TLS to PostgreSQL, in which the contestants would differ by what they were built with.
     Service,
+    /// This service by an ordinary URL of PostgreSQL, which means TLS where the server has it.
+    ServiceByUrl,
     /// axum and sqlx by hand, without any of the guarantees.
     Peer,
     /// An axum handler that returns a constant.
@@ -15,19 +17,35 @@ pub(super) enum Contestant {
 }
 
 impl Contestant {
+    pub(super) const ALL: [Self; 4] = [Self::Service, Self::ServiceByUrl, Self::Peer, Self::Constant];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Service => "service",
+            Self::ServiceByUrl => "service, ordinary URL",
             Self::Peer => "peer",
             Self::Constant => "constant",
         }
+    }
+
+    /// Its name as a part of that of a database.
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            Self::ServiceByUrl => "service_by_url",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether it is this service.
+    pub(super) fn is_service(self) -> bool {
+        matches!(self, Self::Service | Self::ServiceByUrl)
     }
 
     /// How it is started.
     pub(super) fn command(self, binaries: &Binaries, url: &str, address: SocketAddr) -> Command {
         let address_text = address.to_string();
         match self {
-            Self::Service => service::inventory(&binaries.service, url, address),
+            Self::Service | Self::ServiceByUrl => service::inventory(&binaries.service, url, address),
             Self::Peer => {
                 let mut command = Command::new(&binaries.peer);
                 command.args([url, &address_text]);

@@ -173,7 +173,7 @@ impl Database {
     }
 
     fn original(&self) -> String {
-        format!("inventory_bench_{}_{}", self.contestant.name(), if self.many { "1m" } else { "1k" })
+        format!("inventory_bench_{}_{}", self.contestant.id(), if self.many { "1m" } else { "1k" })
     }
 
     fn copy(&self) -> String {
@@ -188,8 +188,10 @@ impl Database {
     fn url_of(&self, name: &str) -> String {
         match self.engine {
             Engine::Sqlite => format!("sqlite:{}", self.file(name).display()),
-            // Without TLS, in which the contestants would differ by what they were built with.
-            Engine::Postgres => format!("{}/{name}?sslmode=disable", requirement::postgres_url()),
+            Engine::Postgres => {
+                let plain = if self.contestant == Contestant::ServiceByUrl { "" } else { "?sslmode=disable" };
+                format!("{}/{name}{plain}", requirement::postgres_url())
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ impl Medians {
                     .find(|(cell, _)| cell.workload == workload && cell.contestant == Contestant::Constant)?;
                 Some(sample)
             }
-            Contestant::Service | Contestant::Peer => self.0.get(&Cell { engine, workload, contestant }),
+            contestant => self.0.get(&Cell { engine, workload, contestant }),
         }
     }
 
@@ -97,7 +97,7 @@ impl Medians {
             let times = |figure: fn(&Sample) -> f64, sample: &Sample| {
                 peer.map_or(String::new(), |peer| format!("{:.2}", figure(sample) / figure(peer)))
             };
-            for contestant in [Contestant::Service, Contestant::Peer, Contestant::Constant] {
+            for contestant in Contestant::ALL {
                 let Some(sample) = self.get(engine, workload, contestant) else { continue };
                 writeln!(
                     text,
@@ -120,7 +120,7 @@ impl Medians {
         writeln!(text, "| work | | MiB idle | MiB after load | first answer ms |")?;
         writeln!(text, "|---|---|---|---|---|")?;
         for workload in Workload::ALL {
-            for contestant in [Contestant::Service, Contestant::Peer] {
+            for contestant in Contestant::ALL.into_iter().filter(|one| *one != Contestant::Constant) {
                 let Some(sample) = self.get(engine, workload, contestant) else { continue };
                 writeln!(
                     text,

@@ -17,7 +17,7 @@ impl fmt::Display for Cell {
         write!(f, "{}, {}", self.workload.name(), self.contestant.name())?;
         match self.contestant {
             Contestant::Constant => Ok(()),
-            Contestant::Service | Contestant::Peer => write!(f, " on {}", self.engine.name()),
+            _ => write!(f, " on {}", self.engine.name()),
         }
     }
 }

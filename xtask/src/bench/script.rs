@@ -25,7 +25,7 @@ pub(super) struct Pages {
 pub(super) fn all_pages(contestant: Contestant, server: &Running) -> anyhow::Result<Pages> {
     let mut pages = Pages { paths: Vec::new(), ids: Vec::new() };
     let (order, cursor) = match contestant {
-        Contestant::Service => ("&sort=id", "cursor"),
+        Contestant::Service | Contestant::ServiceByUrl => ("&sort=id", "cursor"),
         Contestant::Peer | Contestant::Constant => ("", "after"),
     };
     let mut path = format!("/api/v1/components?limit={PAGE}{order}");
