@@ -28,12 +28,10 @@ impl TestDatabase {
 
     /// `None`, and a line that says so, where there is no PostgreSQL.
     pub(crate) fn postgres() -> Option<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var("INVENTORY_TEST_POSTGRES_URL")
             .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned());
-        let name = format!("inventory_it_{}_{}", id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        match psql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}")) {
-            Ok(_) => Some(Self::Postgres { server, name }),
+        match Self::postgres_at(&server) {
+            Ok(database) => Some(database),
             Err(error) => {
                 assert!(
                     std::env::var_os("CI").is_none(),
@@ -43,6 +41,14 @@ impl TestDatabase {
                 None
             }
         }
+    }
+
+    /// A database of the PostgreSQL server at a URL without a path.
+    pub(crate) fn postgres_at(server: &str) -> Result<Self, String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("inventory_it_{}_{}", id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        psql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}"))?;
+        Ok(Self::Postgres { server: server.to_owned(), name })
     }
 
     /// A PostgreSQL database whose tables are in this folder, which the server must be able to use. `None`, and a line
@@ -156,7 +162,8 @@ impl Drop for TestDatabase {
     }
 }
 
-fn psql(url: &str, sql: &str) -> Result<String, String> {
+/// Runs SQL with psql and returns what it prints.
+pub(crate) fn psql(url: &str, sql: &str) -> Result<String, String> {
     let output = Command::new("psql")
         .args([
             "--no-psqlrc",

@@ -74,7 +74,7 @@ pub(crate) async fn check(
     assert_eq!(report.code, 0, "{}{}", report.stdout, report.stderr);
 }
 
-fn follow(server: &Server) -> StreamReader {
+pub(crate) fn follow(server: &Server) -> StreamReader {
     StreamReader::start(server.api.client.clone(), Arc::new(Mutex::new(server.base.clone())), TOKEN)
 }
 

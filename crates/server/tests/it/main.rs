@@ -39,6 +39,7 @@ mod log_lines;
 mod log_sink;
 mod metrics_access;
 mod output;
+mod postgres_io;
 mod prometheus;
 mod proxies;
 mod readme;
