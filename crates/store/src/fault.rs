@@ -46,17 +46,19 @@ fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// Whether the database does not answer now but may later: the connection is lost, something took too long or is
-/// locked, or the disk is full. Any other error is a defect, of the service or of its database.
-fn is_away(error: &DbErr) -> bool {
-    match fault(error) {
+/// Whether the database does not answer now but may later: the connection is lost or refused, something took too long
+/// or is locked, or the disk is full. Any other error is a defect, of the service or of its database.
+fn is_away(cause: &DbErr) -> bool {
+    match fault(cause) {
         Fault::Transient | Fault::Disconnected => true,
         Fault::Unique => false,
-        Fault::Other => match driver_error(error) {
+        Fault::Other => match driver_error(cause) {
             Some(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
                 if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                    code.starts_with(PG_EXHAUSTED) || PG_TIMEOUTS.contains(&&*code)
+                    // A password that was changed, a database that is being restored: an operator's affair.
+                    let refused = matches!(cause, DbErr::Conn(_));
+                    refused || code.starts_with(PG_EXHAUSTED) || PG_TIMEOUTS.contains(&&*code)
                 } else {
                     code.parse::<u32>().is_ok_and(|code| SQLITE_AWAY.contains(&(code & 0xff)))
                 }

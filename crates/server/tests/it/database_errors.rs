@@ -1,9 +1,12 @@
-//! Errors of the database that are none of its absence.
+//! What errors of the database are: its absence, or a defect.
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::{database::TestDatabase, server::Server};
+use crate::{
+    database::{TestDatabase, psql},
+    server::Server,
+};
 
 const COMPONENTS: &str = "/api/v1/components";
 
@@ -35,4 +38,24 @@ async fn an_error_that_nobody_foresaw_is_500_and_logged_once_with_its_code() {
         assert_eq!(server.api.get(COMPONENTS).await.0, StatusCode::OK);
         server.stop();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_refuses_connections_is_no_defect() {
+    let Some(database) = TestDatabase::postgres() else { return };
+    let TestDatabase::Postgres { server: postgres, name } = &database else { return };
+    let server = Server::start(&database);
+    let shell = |sql: &str| psql(&format!("{postgres}/postgres"), sql).unwrap();
+    shell(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    shell(&format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"));
+    for path in [COMPONENTS, "/readyz"] {
+        for _ in 0..5 {
+            let (status, problem) = server.api.get(path).await;
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+        }
+    }
+    let (_, problem) = server.api.get(COMPONENTS).await;
+    assert_eq!(problem["type"], "/problems/database-unavailable");
+    shell(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    server.stop();
 }
