@@ -10,7 +10,6 @@ use axum::{
 };
 use inventory_metrics::Build;
 use inventory_store::{ReadError, Store};
-use metrics_exporter_prometheus::BuildError;
 use tower::ServiceExt;
 use tower_http::compression::{
     CompressionLayer, Predicate,
@@ -78,9 +77,6 @@ pub enum StartError {
     /// The database does not answer.
     #[error("the service cannot start: {0}")]
     Database(#[from] ReadError),
-    /// The catalogue of metrics is not one that the exporter takes.
-    #[error("the service cannot start: {0}")]
-    Metrics(#[from] BuildError),
 }
 
 /// The service over a store. Clones are the same service.
@@ -112,7 +108,7 @@ impl App {
         let streams = Arc::new(Streams::new(max_event_streams, store.epoch()));
         let build = Build { version: env!("CARGO_PKG_VERSION"), revision: option_env!("INVENTORY_REVISION") };
         let open = Arc::clone(&streams);
-        let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64)?;
+        let (metrics, task) = Metrics::new(&store, &build, store.bus().head(), move || open.count() as u64);
         store.core_tasks().spawn("metrics", task);
         let limits = Arc::new(Limits::new(rate_limit, store.clone(), metrics.layer()));
         let edge = Arc::new(Edge { trusted_proxies, body_timeout, limits: Some(Arc::clone(&limits)) });

@@ -1,7 +1,7 @@
 //! The Prometheus exporter of the `metrics` project, and what it leaves out.
 //!
-//! The exporter writes no family that has no series yet, and has no counters of floats. Those are appended to its
-//! text. Families and series come in any order, another at each scrape, which the format allows.
+//! The exporter writes no family that has no series yet, has no counters of floats, and its histograms are slow. Those
+//! are appended to its text. Families and series come in any order, another at each scrape, which the format allows.
 //!
 //! Its escaping gives some two label values one text (`a\b` and `a\\b`), so labels take their values from the
 //! closed sets of the catalogue only.
@@ -12,32 +12,29 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use inventory_metrics::{CATALOGUE, Kind, Metric};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use metrics_exporter_prometheus::{
-    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-/// How often the exporter sorts the observations of histograms into their buckets. It keeps each one until
-/// then, also when nobody scrapes.
-pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+use crate::histogram::Series;
 
 /// Holds the metrics of the catalogue and writes them as text.
 pub(crate) struct Exposition {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// The families of which the exporter has no series.
+    /// The families that the exporter does not write.
     others: Mutex<Vec<Family>>,
 }
 
 /// A family that the exporter does not write.
 struct Family {
     metric: &'static Metric,
-    /// The bits of its only sample, if it has one.
+    /// The bits of its only sample, if it has one that is a float.
     sample: Option<Arc<AtomicU64>>,
+    /// Its series, if it is a histogram.
+    histograms: Vec<Arc<Series>>,
 }
 
 impl std::fmt::Debug for Exposition {
@@ -47,18 +44,11 @@ impl std::fmt::Debug for Exposition {
 }
 
 impl Exposition {
-    /// With every family of the catalogue, and no series yet. Fails if a histogram of the catalogue has no
-    /// buckets.
-    pub(crate) fn new() -> Result<Self, BuildError> {
-        let mut builder = PrometheusBuilder::new();
-        for metric in CATALOGUE {
-            if let Kind::Histogram(bounds) = metric.kind {
-                builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), bounds)?;
-            }
-        }
-        let recorder = builder.build_recorder();
-        let others = CATALOGUE.iter().map(|metric| Family { metric, sample: None }).collect();
-        Ok(Self { handle: recorder.handle(), recorder, others: Mutex::new(others) })
+    /// With every family of the catalogue, and no series yet.
+    pub(crate) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let others = CATALOGUE.iter().map(|metric| Family { metric, sample: None, histograms: Vec::new() });
+        Self { handle: recorder.handle(), recorder, others: Mutex::new(others.collect()) }
     }
 
     /// Registers a sample without labels that is a float whatever the kind of its metric. (A counter of the
@@ -70,20 +60,18 @@ impl Exposition {
         Gauge::from_arc(Arc::clone(family.sample.get_or_insert_default()))
     }
 
-    /// Sorts observations into their buckets, so that they do not pile up between scrapes.
-    pub(crate) fn upkeep(&self) {
-        self.handle.run_upkeep();
-    }
-
     /// The metrics as text.
     pub(crate) fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
         // Writing to a vector does not fail, here and below.
         let _infallible = self.handle.render_to_write(&mut text);
-        for Family { metric: Metric { name, kind, help, .. }, sample } in &*self.others() {
+        for Family { metric: Metric { name, kind, help, .. }, sample, histograms } in &*self.others() {
             let _infallible = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", kind.as_str());
             if let Some(bits) = sample {
                 let _infallible = writeln!(text, "{name} {}", f64::from_bits(bits.load(Ordering::Relaxed)));
+            }
+            for series in histograms {
+                series.write(&mut text);
             }
             text.push(b'\n');
         }
@@ -111,9 +99,7 @@ impl Recorder for Exposition {
         self.recorder.describe_gauge(name, unit, help);
     }
 
-    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, help: SharedString) {
-        self.recorder.describe_histogram(name, unit, help);
-    }
+    fn describe_histogram(&self, _name: KeyName, _unit: Option<Unit>, _help: SharedString) {}
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
         self.leave(key);
@@ -125,14 +111,26 @@ impl Recorder for Exposition {
         self.recorder.register_gauge(key, metadata)
     }
 
-    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
-        self.leave(key);
-        self.recorder.register_histogram(key, metadata)
+    fn register_histogram(&self, key: &Key, _metadata: &Metadata<'_>) -> Histogram {
+        let mut others = self.others();
+        let family = others.iter_mut().find(|family| family.metric.name == key.name());
+        let Some(Family { metric: Metric { kind: Kind::Histogram(bounds), .. }, histograms, .. }) = family
+        else {
+            return Histogram::noop();
+        };
+        if let Some(series) = histograms.iter().find(|series| series.has_key(key)) {
+            return Histogram::from_arc(Arc::clone(series));
+        }
+        let series = Arc::new(Series::new(key, bounds));
+        histograms.push(Arc::clone(&series));
+        Histogram::from_arc(series)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     /// Something of every metric, written to a recorder.
@@ -169,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_family_is_there_once_with_all_that_the_exporter_has_of_it() {
-        let exposition = Exposition::new().unwrap();
+        let exposition = Exposition::new();
         let families = |text: &str| {
             let mut names: Vec<_> =
                 text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned).collect();
@@ -182,18 +180,20 @@ mod tests {
         fill(&exposition);
         let full = text(&exposition);
         assert_eq!(families(&full), empty);
-        let sorted = |text: &str| {
-            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-            lines.sort_unstable();
-            lines
-        };
-        // Every family has a series now, so all is the exporter's: without the empty line behind the last.
-        assert_eq!(sorted(&full), sorted(exposition.handle.render().strip_suffix('\n').unwrap()));
+        let lines: HashSet<_> = full.lines().collect();
+        let exporters = exposition.handle.render();
+        assert!(exporters.lines().all(|line| lines.contains(line)), "{exporters}");
+        let histograms = CATALOGUE.iter().filter(|metric| matches!(metric.kind, Kind::Histogram(_)));
+        for metric in histograms {
+            let count = format!("{}_count", metric.name);
+            let series = full.lines().filter(|line| line.starts_with(&count)).count();
+            assert_eq!(series, if metric.labels.is_empty() { 1 } else { 2 }, "{count}");
+        }
     }
 
     #[test]
     fn a_counter_may_be_a_float() {
-        let exposition = Exposition::new().unwrap();
+        let exposition = Exposition::new();
         let metric = CATALOGUE.iter().find(|metric| metric.name == "process_cpu_seconds_total").unwrap();
         exposition.float(metric).set(1.25);
         let text = text(&exposition);

@@ -20,6 +20,7 @@ mod events;
 mod exposition;
 mod failure;
 mod health;
+mod histogram;
 mod http_metrics;
 mod idempotency;
 mod json;

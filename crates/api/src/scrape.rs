@@ -21,11 +21,10 @@ use flate2::{Compression, write::GzEncoder};
 use inventory_core::Seq;
 use inventory_metrics::{Build, Pool, Readings, Scraper, Snapshot, Source, SourceError, Writer};
 use inventory_store::Store;
-use metrics_exporter_prometheus::BuildError;
 
 use crate::{
     client::Client,
-    exposition::{Exposition, UPKEEP_INTERVAL},
+    exposition::Exposition,
     http_metrics::{HttpMetrics, label_routes},
     kind::Kind,
     metrics_access::MetricsAccess,
@@ -58,8 +57,8 @@ impl Metrics {
         build: &Build,
         after: Seq,
         event_streams: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Result<(Self, impl Future<Output = ()> + Send + 'static), BuildError> {
-        let exposition = Arc::new(Exposition::new()?);
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let exposition = Arc::new(Exposition::new());
         let process = Process::register(&exposition);
         let http = HttpMetrics::new(exposition.clone());
         let source = StoreSource {
@@ -70,13 +69,7 @@ impl Metrics {
         };
         let (scraper, task) =
             inventory_metrics::metrics(exposition.clone(), build, store.bus(), store.origin(), after, source);
-        let run = async move {
-            tokio::select! {
-                () = task.run() => {}
-                () = upkeep(&exposition) => {}
-            }
-        };
-        Ok((Self { scraper, http }, run))
+        (Self { scraper, http }, task.run())
     }
 
     /// Measures the requests to the router that it is put around with [`Router::layer`].
@@ -93,16 +86,6 @@ impl Metrics {
         let endpoint = Endpoint { scraper: self.scraper.clone(), access, limits };
         let routes = Router::new().route("/metrics/", get(scrape)).route("/metrics", get(scrape));
         label_routes(routes).with_state(endpoint)
-    }
-}
-
-/// Runs until it is dropped.
-async fn upkeep(exposition: &Exposition) {
-    let mut due = tokio::time::interval(UPKEEP_INTERVAL);
-    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        due.tick().await;
-        exposition.upkeep();
     }
 }
 
