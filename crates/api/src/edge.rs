@@ -85,7 +85,7 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
     }
     let context = RequestContext::new(request.headers());
     let asked = Asked::of(client, &request);
-    // In a box, because every future around it would be larger by its size, and is moved to where it is polled.
+    // Boxed, so that the futures around it stay small: each of them is moved at least once.
     let passed = Box::pin(edge.pass(request, next));
     let mut response = context.name(context.scope(answer(asked, passed)).await);
     security_headers::add(response.headers_mut(), client.secure);

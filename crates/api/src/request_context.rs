@@ -73,13 +73,13 @@ impl RequestContext {
         CURRENT.scope(self, answer)
     }
 
-    /// Names the request in its answer, and lets the body know of it that is made while it is sent.
+    /// Adds the header `X-Request-Id`. A body that is still being produced is polled within this context.
     pub(crate) fn name(self, mut response: Response) -> Response {
         // Cannot fail: it is digits and letters.
         if let Ok(id) = HeaderValue::try_from(self.request_id().to_string()) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
-        // One of which the size is known is there already.
+        // A body of known size is complete.
         if response.body().size_hint().exact().is_some() {
             return response;
         }

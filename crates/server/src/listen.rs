@@ -59,7 +59,7 @@ pub(crate) fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpLis
     listen(address).with_context(|| format!("cannot listen on {address}, which {variable} names"))
 }
 
-/// As [`TcpListener::bind`], whose queue is 128 connections long.
+/// Like [`TcpListener::bind`], but with a longer queue: that one holds 128 connections.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restart takes the address while connections of the process before it are being closed.

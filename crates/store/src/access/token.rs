@@ -124,7 +124,7 @@ impl TokenCache {
         let now = clock.now();
         let found = match self.cached(&hash) {
             Some(cached) => Some(cached),
-            // In a box, because it is rare and its future is large.
+            // Boxed, because it is rare and its future is large.
             None => Box::pin(self.look_up(database, hash)).await?,
         };
         let good = found.filter(|found| found.is_good_at(now));
