@@ -1,7 +1,6 @@
 //! Which request is being answered, for the lines of the log that are about it.
 
 use std::{
-    fmt,
     pin::Pin,
     sync::{
         LazyLock,
@@ -17,7 +16,7 @@ use axum::{
 };
 use futures::stream::{self, Stream};
 use tokio::task::futures::TaskLocalFuture;
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::traceparent;
 
@@ -56,11 +55,11 @@ impl RequestContext {
         }
     }
 
-    /// The id of the request: no other request has it, in no process.
-    pub fn request_id(self) -> impl fmt::Display {
-        /// What tells this process from others.
-        static PROCESS: LazyLock<u32> = LazyLock::new(|| Uuid::new_v4().as_fields().0);
-        fmt::from_fn(move |f| write!(f, "{:08x}-{:08x}", *PROCESS, self.number))
+    /// The id of the request, unique among all requests to all processes.
+    pub fn request_id(self) -> Hyphenated {
+        /// Distinguishes this process from others.
+        static PROCESS: LazyLock<u64> = LazyLock::new(|| Uuid::new_v4().as_u64_pair().0);
+        Uuid::from_u64_pair(*PROCESS, self.number).hyphenated()
     }
 
     /// The id of the trace that the client says the request belongs to.
@@ -75,8 +74,9 @@ impl RequestContext {
 
     /// Adds the header `X-Request-Id`. A body that is still being produced is polled within this context.
     pub(crate) fn name(self, mut response: Response) -> Response {
-        // Cannot fail: it is digits and letters.
-        if let Ok(id) = HeaderValue::try_from(self.request_id().to_string()) {
+        let mut buffer = [0; Hyphenated::LENGTH];
+        // Cannot fail: it is digits, letters and hyphens.
+        if let Ok(id) = HeaderValue::from_str(self.request_id().encode_lower(&mut buffer)) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
         // A body of known size is complete.

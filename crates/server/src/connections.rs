@@ -15,11 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use hyper::body::{Body, Frame, SizeHint};
 use inventory_api::{Client, TrustedProxies};
 use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 /// The part of a listener's connections that is reserved: one in so many, …
 const RESERVED_SHARE: usize = 8;
@@ -78,7 +78,7 @@ struct Entry {
     peer: IpAddr,
     reserved: bool,
     activity: Arc<Activity>,
-    closed: CancellationToken,
+    close: AbortHandle,
 }
 
 /// Since when connections meet a limit, and what became of them.
@@ -119,12 +119,12 @@ impl Connections {
     pub(crate) async fn admit(&self, peer: IpAddr) -> Option<Admitted> {
         let peer = Client { address: peer.to_canonical(), secure: false };
         let limited = !self.0.trusted_proxies.trust(peer.address);
-        let held = self.take(peer.network(), limited)?;
+        let (held, closed) = self.take(peer.network(), limited)?;
         let descriptor = Arc::clone(&self.0.descriptors).acquire_owned().await.ok()?;
-        Some(Admitted { held, descriptor })
+        Some(Admitted { held, closed, descriptor })
     }
 
-    fn take(&self, peer: IpAddr, limited: bool) -> Option<Held> {
+    fn take(&self, peer: IpAddr, limited: bool) -> Option<(Held, AbortRegistration)> {
         let Limits { ordinary, reserved, per_peer } = self.0.limits;
         let mut table = self.table();
         let of_peer = table.per_peer.get(&peer).copied().unwrap_or(0);
@@ -143,9 +143,10 @@ impl Connections {
             }
         }
         let activity = Arc::new(Activity::new(self.0.start));
-        let closed = CancellationToken::new();
-        let entry = Entry { peer, reserved: !fits, activity: Arc::clone(&activity), closed: closed.clone() };
-        Some(Held { connections: self.clone(), id: table.add(entry), reserved: !fits, activity, closed })
+        let (close, closed) = AbortHandle::new_pair();
+        let entry = Entry { peer, reserved: !fits, activity: Arc::clone(&activity), close };
+        let held = Held { connections: self.clone(), id: table.add(entry), reserved: !fits, activity };
+        Some((held, closed))
     }
 
     /// Closes the oldest idle connections among these; whether there was one.
@@ -166,7 +167,7 @@ impl Connections {
             // Not where a request has come in this moment.
             let chosen = table.entries.get(&id).is_some_and(|entry| entry.activity.close(since));
             if chosen && let Some(entry) = table.remove(id) {
-                entry.closed.cancel();
+                entry.close.abort();
                 closed += 1;
             }
         }
@@ -268,18 +269,15 @@ impl Activity {
 /// A connection that was taken. Its socket must be dropped before this.
 pub(crate) struct Admitted {
     pub(crate) held: Held,
+    closed: AbortRegistration,
     descriptor: OwnedSemaphorePermit,
 }
 
 impl Admitted {
     /// Runs what serves the connection until it ends or the connection is closed for another one.
     pub(crate) async fn run(self, serve: impl Future<Output = ()>) {
-        let Self { held, descriptor } = self;
-        tokio::select! {
-            () = serve => {}
-            () = held.closed.cancelled() => {}
-        }
-        // The future with the socket is gone.
+        let Self { held, closed, descriptor } = self;
+        let _aborted = Abortable::new(serve, closed).await;
         drop((held, descriptor));
     }
 }
@@ -291,7 +289,6 @@ pub(crate) struct Held {
     /// Only health checks and metrics are answered.
     pub(crate) reserved: bool,
     activity: Arc<Activity>,
-    closed: CancellationToken,
 }
 
 impl Held {
@@ -378,11 +375,12 @@ mod tests {
     fn take(connections: &Connections, peer: &str, count: usize) -> Vec<Held> {
         let peer = peer.parse().unwrap();
         let limited = !connections.0.trusted_proxies.trust(peer);
-        (0..count).map(|_| connections.take(peer, limited).unwrap()).collect()
+        (0..count).map(|_| connections.take(peer, limited).unwrap().0).collect()
     }
 
     fn closed(held: &[Held]) -> Vec<usize> {
-        held.iter().enumerate().filter(|(_, held)| held.closed.is_cancelled()).map(|(at, _)| at).collect()
+        let closed = |held: &Held| held.activity.idle_since.load(Ordering::Acquire) == CLOSED;
+        held.iter().enumerate().filter(|(_, held)| closed(held)).map(|(at, _)| at).collect()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Too many requests, and too many wrong tokens.
 
-use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU32};
+use std::{collections::BTreeSet, net::IpAddr, num::NonZeroU32, sync::mpsc};
 
 use axum::{
     body::Body,
@@ -185,4 +185,41 @@ async fn a_wrong_token_that_became_a_good_one_is_taken() {
     // From then on it has the limit of a token.
     let second = ask(&service, COMPONENTS, HERE, Some(secret)).await;
     assert_eq!((second.status.as_u16(), second.header("ratelimit-policy")), (200, "\"token\";q=2;w=2"));
+}
+
+#[tokio::test]
+async fn past_the_limit_no_token_is_looked_up() {
+    let service = Service::sqlite().await;
+    let _frozen = FrozenTime::start();
+    let mut guess = 0;
+    loop {
+        let answer = ask(&service, COMPONENTS, HERE, Some(&format!("guess-{guess}"))).await;
+        if answer.status == 429 {
+            break;
+        }
+        answer.problem(401, "unauthorized");
+        guess += 1;
+    }
+    service.store.close().await;
+    // Without a database a lookup fails, as it does for whoever is not refused before.
+    ask(&service, COMPONENTS, THERE, Some("a-guess")).await.problem(503, "unavailable");
+    for guess in 0..GUESSES {
+        let answer = ask(&service, COMPONENTS, HERE, Some(&format!("again-{guess}"))).await;
+        answer.problem(429, "too-many-requests");
+    }
+}
+
+/// Stops tokio's clock. The paused clock jumps to the next timer when the runtime is idle, but not while a blocking
+/// task runs, so one runs until this is dropped.
+struct FrozenTime {
+    _release: mpsc::Sender<()>,
+}
+
+impl FrozenTime {
+    fn start() -> Self {
+        let (release, released) = mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || released.recv());
+        tokio::time::pause();
+        Self { _release: release }
+    }
 }

@@ -2,14 +2,25 @@
 //!
 //! Without `TCP_NODELAY` a statement of more than one TLS record waits for the server's delayed acknowledgement, some
 //! 40 ms (sqlx issue 4335, fixed by pull request 4336, which is not released). The driver does not hand out its socket,
-//! so the process looks at its own descriptors and sets the options on duplicates, which share them.
+//! so the process looks at its own descriptors and sets the options on duplicates, which share them. It duplicates a
+//! descriptor by sending it to itself: `dup` of a number is `unsafe` in Rust, and container runtimes deny
+//! `pidfd_getfd`.
 
-use std::{fs, io, net::SocketAddr, os::fd::OwnedFd, sync::Once, time::Duration};
+use std::{
+    fs,
+    io::{self, IoSliceMut},
+    mem::MaybeUninit,
+    net::SocketAddr,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::Once,
+    time::Duration,
+};
 
 use rustix::{
-    net::{self, sockopt},
-    process::{self, PidfdFlags, PidfdGetfdFlags},
+    io::Errno,
+    net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, sockopt},
 };
+use sendfd::SendWithFd;
 
 /// How long a connection may be silent before the kernel asks whether the server is still there, …
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -47,7 +58,7 @@ fn try_tune(port: u16) -> io::Result<()> {
 
 /// Duplicates of the TCP sockets of this process that are connected to this port.
 fn sockets_to(port: u16) -> io::Result<Vec<OwnedFd>> {
-    let this = process::pidfd_open(process::getpid(), PidfdFlags::empty())?;
+    let (sender, receiver) = UnixStream::pair()?;
     let mut sockets = Vec::new();
     for entry in fs::read_dir("/proc/self/fd")? {
         let path = entry?.path();
@@ -57,11 +68,12 @@ fn sockets_to(port: u16) -> io::Result<Vec<OwnedFd>> {
         let Some(number) = number.filter(|_| target.to_string_lossy().starts_with("socket:")) else {
             continue;
         };
-        let duplicate = match process::pidfd_getfd(&this, number, PidfdGetfdFlags::empty()) {
-            Ok(duplicate) => duplicate,
-            Err(rustix::io::Errno::BADF) => continue,
-            Err(error) => return Err(error.into()),
-        };
+        match sender.send_with_fd(&[0], &[number]) {
+            Ok(_) => {}
+            Err(error) if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => continue,
+            Err(error) => return Err(error),
+        }
+        let duplicate = received(&receiver)?;
         let peer = net::getpeername(&duplicate).ok().flatten();
         let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
         if peer.is_some_and(|peer| peer.port() == port) {
@@ -69,4 +81,18 @@ fn sockets_to(port: u16) -> io::Result<Vec<OwnedFd>> {
         }
     }
     Ok(sockets)
+}
+
+/// The descriptor that was sent to the other end of this socket.
+fn received(receiver: &UnixStream) -> io::Result<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut messages = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    net::recvmsg(receiver, &mut [IoSliceMut::new(&mut byte)], &mut messages, RecvFlags::CMSG_CLOEXEC)?;
+    let mut descriptors = messages.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    // The kernel leaves it out when the process has no descriptor left.
+    descriptors.next().and_then(|mut descriptors| descriptors.next()).ok_or_else(|| Errno::MFILE.into())
 }
