@@ -66,15 +66,15 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let authenticated = match parts.extensions.get() {
-            Some(Identity(authenticated)) => authenticated.clone(),
-            None => {
-                let Some(secret) = bearer(&parts.headers) else {
-                    let detail = "send the header Authorization: Bearer TOKEN; tokens are made with `inventory token create`";
-                    return Err(Problem::new(Kind::Unauthorized, detail));
-                };
-                Store::from_ref(state).authenticate(secret).await?
-            }
+        let authenticated = if let Some(Identity(authenticated)) = parts.extensions.get() {
+            authenticated.clone()
+        } else {
+            let Some(secret) = bearer(&parts.headers) else {
+                let detail =
+                    "send the header Authorization: Bearer TOKEN; tokens are made with `inventory token create`";
+                return Err(Problem::new(Kind::Unauthorized, detail));
+            };
+            Store::from_ref(state).authenticate(secret).await?
         };
         let Some(authenticated) = authenticated else {
             let detail = "there is no such token, it is revoked or has expired, or its owner is disabled";
