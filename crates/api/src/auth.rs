@@ -11,6 +11,10 @@ use inventory_store::{Authenticated, Store};
 
 use crate::{kind::Kind, problem::Problem};
 
+/// The detail of a request without a token.
+const NO_TOKEN: &str =
+    "send the header Authorization: Bearer TOKEN; tokens are made with `inventory token create`";
+
 /// What a handler needs of whoever calls it.
 pub(crate) trait Needs {
     /// The scope that a token must have.
@@ -70,9 +74,7 @@ where
             authenticated.clone()
         } else {
             let Some(secret) = bearer(&parts.headers) else {
-                let detail =
-                    "send the header Authorization: Bearer TOKEN; tokens are made with `inventory token create`";
-                return Err(Problem::new(Kind::Unauthorized, detail));
+                return Err(Problem::new(Kind::Unauthorized, NO_TOKEN));
             };
             Store::from_ref(state).authenticate(secret).await?
         };
