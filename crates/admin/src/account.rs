@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{SessionId, UserChange};
-use inventory_store::{AccessRefusal, Expected, NewPassword, Sessions, Store};
+use inventory_store::{NewPassword, Sessions, Store, VersionPrecondition, WriteError};
 
 use crate::{
     Admin,
@@ -92,19 +92,17 @@ async fn set_password(
     }
     // The version is the one from before the present password was looked at: where another was set meanwhile,
     // this one is not.
-    let (expected, keep) = (Expected::version(user.version), browser);
+    let (expected, keep) = (VersionPrecondition::version(user.version), browser);
     let new = NewPassword { password, keep };
     match store.change_user(user.id, expected, UserChange::default(), Some(new), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::PasswordSet)),
-        Err(error) => match people::refusal(error)? {
-            AccessRefusal::StaleUser(_) => {
-                let page = AccountPage::new(&signed_in, &store).await?;
-                let error =
-                    "Your account was changed meanwhile, so the password was not. Try again.".to_owned();
-                AccountPage { password_error: Some(error), ..page }.answer(StatusCode::CONFLICT)
-            }
-            refusal => Err(Failure::Unexpected(refusal.to_string())),
-        },
+        // Changed or removed. A new password takes no role, so the last administrator is no conflict.
+        Err(WriteError::Conflict(_)) => {
+            let page = AccountPage::new(&signed_in, &store).await?;
+            let error = "Your account was changed meanwhile, so the password was not. Try again.".to_owned();
+            AccountPage { password_error: Some(error), ..page }.answer(StatusCode::CONFLICT)
+        }
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 

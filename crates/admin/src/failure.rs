@@ -2,7 +2,7 @@
 //!
 //! A handler answers a [`Failure`]; it becomes a page in [`crate::frame`], which knows who is looking at it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{
@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use inventory_core::Role;
-use inventory_store::{ReadError, WriteError};
+use inventory_store::{ReadError, WriteError, WriteFailure};
 use uuid::Uuid;
 
 use crate::{address, shell::Shell};
@@ -188,13 +188,22 @@ impl From<ReadError> for Failure {
     }
 }
 
-impl From<WriteError> for Failure {
-    /// For writes whose refusals have no page of their own.
-    fn from(error: WriteError) -> Self {
+impl From<WriteFailure> for Failure {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::Busy | WriteFailure::Unavailable(_) => Self::Unavailable(failure.to_string()),
+            WriteFailure::OutcomeUnknown => Self::Timeout,
+            _ => Self::Unexpected(failure.to_string()),
+        }
+    }
+}
+
+impl<C: Display> From<WriteError<C>> for Failure {
+    /// For writes whose conflicts have no page of their own.
+    fn from(error: WriteError<C>) -> Self {
         match error {
-            WriteError::Busy | WriteError::Unavailable(_) => Self::Unavailable(error.to_string()),
-            WriteError::Unknown => Self::Timeout,
-            _ => Self::Unexpected(error.to_string()),
+            WriteError::Conflict(conflict) => Self::Unexpected(conflict.to_string()),
+            WriteError::Failure(failure) => failure.into(),
         }
     }
 }

@@ -5,12 +5,14 @@ mod list;
 mod new;
 mod one;
 
+use std::fmt::Display;
+
 use axum::{
     http::header,
     response::{IntoResponse, Redirect, Response},
 };
 use inventory_core::{Role, User, UserId};
-use inventory_store::{AccessRefusal, Reason, Store, WriteError};
+use inventory_store::Store;
 
 use crate::{Admin, failure::Failure, routes::Router, shell::Notice};
 
@@ -46,20 +48,9 @@ pub(crate) fn about(role: Role) -> &'static str {
     }
 }
 
-/// Why a change of who may come in was refused; a failure where it is no refusal of that kind.
-pub(crate) fn refusal(error: WriteError) -> Result<AccessRefusal, Failure> {
-    match error {
-        WriteError::Refused(refusals) => match refusals.into_iter().next().map(|refusal| refusal.reason) {
-            Some(Reason::Access(refusal)) => Ok(refusal),
-            reason => Err(Failure::Unexpected(format!("a change was refused: {reason:?}"))),
-        },
-        error => Err(error.into()),
-    }
-}
-
 /// A sentence of the store as a page tells it.
-pub(crate) fn sentence(refusal: &AccessRefusal) -> String {
-    let text = refusal.to_string();
+pub(crate) fn sentence(conflict: impl Display) -> String {
+    let text = conflict.to_string();
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", rest.as_str())

@@ -12,7 +12,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{Actor, Event, Preferences, Role, SessionId, Theme, User, UserChange};
-use inventory_store::{Expected, ReadError, Session, Sessions, SignIn, SignInError, Store};
+use inventory_store::{ReadError, Session, Sessions, SignIn, SignInError, Store, VersionPrecondition};
 
 use crate::{
     Admin, address,
@@ -101,7 +101,7 @@ impl SignedIn {
     pub(crate) async fn prefer(&self, store: &Store, preferences: Preferences) -> Result<(), Failure> {
         let change = UserChange { preferences: Some(preferences), ..UserChange::default() };
         // Of two choices the later one holds: there is nothing in them that could be lost.
-        store.change_user(self.user.id, Expected::Any, change, None, self.actor()).await?;
+        store.change_user(self.user.id, VersionPrecondition::Any, change, None, self.actor()).await?;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use axum::{
         request::Parts,
     },
 };
-use inventory_store::Expected;
+use inventory_store::VersionPrecondition;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -36,18 +36,18 @@ pub(crate) fn of(version: u64) -> HeaderValue {
 }
 
 /// The version that a change expects: `If-Match`, which must be there.
-pub(crate) struct IfMatch(pub(crate) Expected);
+pub(crate) struct IfMatch(pub(crate) VersionPrecondition);
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         match Condition::read(&parts.headers, &IF_MATCH) {
-            Some(Ok(Condition::Any)) => Ok(Self(Expected::Any)),
+            Some(Ok(Condition::Any)) => Ok(Self(VersionPrecondition::Any)),
             // RFC 9110 §13.1.1 wants a strong comparison, because a weak tag may name several states. These name one
             // version, whatever a proxy did to the bytes. A tag that is not a version matches nothing.
             Some(Ok(Condition::Tags(tags))) => {
-                Ok(Self(Expected::OneOf(tags.iter().filter_map(Tag::version).collect())))
+                Ok(Self(VersionPrecondition::OneOf(tags.iter().filter_map(Tag::version).collect())))
             }
             Some(Err(Malformed)) => Err(Problem::header(
                 "If-Match",

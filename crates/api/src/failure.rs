@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use inventory_core::{Component, Invalid};
-use inventory_store::{ReadError, Reason, Refusal, WriteError};
+use inventory_store::{Conflict, OperationError, OperationErrors, ReadError, WriteError, WriteFailure};
 
 use crate::{
     kind::Kind,
@@ -26,45 +26,57 @@ impl From<ReadError> for Problem {
     }
 }
 
-impl From<WriteError> for Problem {
-    /// The failure of a write of one operation.
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Refused(refusals) => match refusals.into_iter().next() {
-                Some(Refusal { index: _, reason }) => Refused::from(reason).into(),
-                None => Self::unexpected(Kind::Internal, "the write was refused", &"no reason was given"),
-            },
-            WriteError::KeyReused => Self::new(
+impl From<WriteFailure> for Problem {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::KeyReused => Self::new(
                 Kind::KeyReused,
                 "another request was made with this Idempotency-Key; choose a new key for a new request",
             ),
-            WriteError::Busy => Self::new(Kind::Busy, "the service cannot take this write now"),
-            WriteError::Unavailable(_) => Self::unexpected(
+            WriteFailure::Busy => Self::new(Kind::Busy, "the service cannot take this write now"),
+            WriteFailure::Unavailable(_) => Self::unexpected(
                 Kind::Unavailable,
                 "the database does not answer; nothing was changed",
-                &error,
+                &failure,
             ),
-            WriteError::Unknown => Self::unexpected(
+            WriteFailure::OutcomeUnknown => Self::unexpected(
                 Kind::OutcomeUnknown,
                 "the connection to the database was lost during the commit, so the write may have been \
                  carried out or not",
-                &error,
+                &failure,
             ),
-            _ => Self::unexpected(Kind::Internal, "the write failed", &error),
+            _ => Self::unexpected(Kind::Internal, "the write failed", &failure),
+        }
+    }
+}
+
+impl From<WriteError<Conflict>> for Problem {
+    fn from(error: WriteError<Conflict>) -> Self {
+        match error {
+            WriteError::Conflict(conflict) => Refused::from(conflict).into(),
+            WriteError::Failure(failure) => failure.into(),
         }
     }
 }
 
 /// The failure of a write of many operations: every refusal, with a pointer to its operation. `content` names
 /// the member of an operation that holds its component or patch.
-pub(crate) fn of_batch(error: WriteError, content: impl Fn(usize) -> &'static str) -> Problem {
-    let WriteError::Refused(refusals) = error else { return error.into() };
-    let detail = match refusals.as_slice() {
-        [Refusal { index, reason }] => format!("operation {index} cannot be carried out: {reason}"),
+pub(crate) fn of_batch(
+    error: WriteError<OperationErrors>,
+    content: impl Fn(usize) -> &'static str,
+) -> Problem {
+    let errors = match error {
+        WriteError::Conflict(OperationErrors(errors)) => errors,
+        WriteError::Failure(failure) => return failure.into(),
+    };
+    let detail = match errors.as_slice() {
+        [OperationError { index, conflict }] => {
+            format!("operation {index} cannot be carried out: {conflict}")
+        }
         many => format!("{} operations cannot be carried out", many.len()),
     };
-    let errors = refusals.into_iter().flat_map(|Refusal { index, reason }| {
-        let Refused { kind, detail, members, current } = Refused::from(reason);
+    let items = errors.into_iter().flat_map(|OperationError { index, conflict }| {
+        let Refused { kind, detail, members, current } = Refused::from(conflict);
         let item = move |pointer: String, detail: String| ErrorItem {
             r#type: Some(kind.reference()),
             current: current.clone(),
@@ -81,7 +93,7 @@ pub(crate) fn of_batch(error: WriteError, content: impl Fn(usize) -> &'static st
                 .collect(),
         }
     });
-    Problem::new(Kind::BatchRefused, detail).with_errors(errors.collect())
+    Problem::new(Kind::BatchRefused, detail).with_errors(items.collect())
 }
 
 /// Why one operation was refused, before it is known whether it was alone.
@@ -99,16 +111,14 @@ enum Members {
     Of(Invalid),
 }
 
-impl From<Reason> for Refused {
-    fn from(reason: Reason) -> Self {
-        let detail = reason.to_string();
-        let (kind, members, current) = match reason {
-            Reason::NoComponent(_) => (Kind::NoComponent, Members::None, None),
-            Reason::Stale(current) => (Kind::Stale, Members::None, Some(current)),
-            Reason::SkuTaken(_) => (Kind::SkuTaken, Members::Sku, None),
-            Reason::Invalid(invalid) => (Kind::Invalid, Members::Of(invalid), None),
-            // Users and tokens are not managed through this API, so these are not answers to any of its writes.
-            Reason::Access(_) => (Kind::Internal, Members::None, None),
+impl From<Conflict> for Refused {
+    fn from(conflict: Conflict) -> Self {
+        let detail = conflict.to_string();
+        let (kind, members, current) = match conflict {
+            Conflict::NoComponent(_) => (Kind::NoComponent, Members::None, None),
+            Conflict::Stale(current) => (Kind::Stale, Members::None, Some(current)),
+            Conflict::SkuTaken(_) => (Kind::SkuTaken, Members::Sku, None),
+            Conflict::Invalid(invalid) => (Kind::Invalid, Members::Of(invalid), None),
         };
         Self { kind, detail, members, current }
     }

@@ -6,7 +6,7 @@ use inventory_core::{
     Actor, Component, ComponentId, ComponentPatch, CustomFieldsPatch, Field, FieldError, Invalid,
     NewComponent, Sku,
 };
-use inventory_store::{Expected, Operation};
+use inventory_store::{ComponentOperation, VersionPrecondition};
 use time::OffsetDateTime;
 
 use crate::{
@@ -53,12 +53,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// The change that it is, if it is one.
-    pub fn operation(&self) -> Option<Operation> {
+    pub fn operation(&self) -> Option<ComponentOperation> {
         match self {
-            Self::Create(component) => Some(Operation::Create(component.clone())),
+            Self::Create(component) => Some(ComponentOperation::Create(component.clone())),
             Self::Change { id, version, patch } => {
-                let expected = Expected::version(*version);
-                Some(Operation::Update { id: *id, expected, patch: patch.clone() })
+                let expected = VersionPrecondition::version(*version);
+                Some(ComponentOperation::Update { id: *id, expected, patch: patch.clone() })
             }
             Self::Unchanged(_) | Self::Faulty(_) => None,
         }
@@ -139,7 +139,7 @@ impl Plan {
 
     /// What is to be carried out, and the line of the file behind each operation. Rows that are faulty are left
     /// out.
-    pub fn operations(&self) -> (Vec<u64>, Vec<Operation>) {
+    pub fn operations(&self) -> (Vec<u64>, Vec<ComponentOperation>) {
         let rows = self.rows.iter();
         rows.filter_map(|row| Some((row.line, row.outcome.operation()?))).unzip()
     }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use inventory_csv::{Form, LayoutError, Outcome, Plan, Row, Table, TableError};
-use inventory_store::Operation;
+use inventory_store::ComponentOperation;
 
 use crate::{
     Reported,
@@ -116,7 +116,7 @@ async fn plan(target: &Target, table: &Table) -> anyhow::Result<Plan> {
     Ok(Plan::new(table, &components)?)
 }
 
-async fn carry_out(target: &Target, operations: &[Operation]) -> anyhow::Result<Attempt> {
+async fn carry_out(target: &Target, operations: &[ComponentOperation]) -> anyhow::Result<Attempt> {
     if operations.is_empty() {
         return Ok(Attempt::Done);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail, ensure};
 use indicatif::ProgressBar;
 use inventory_core::{Component, ComponentId, Sku};
-use inventory_store::{Expected, Operation};
+use inventory_store::{ComponentOperation, VersionPrecondition};
 use reqwest::{Client, RequestBuilder, StatusCode, Url, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl Remote {
         }
     }
 
-    pub(crate) async fn write(&self, operations: &[Operation]) -> anyhow::Result<Attempt> {
+    pub(crate) async fn write(&self, operations: &[ComponentOperation]) -> anyhow::Result<Attempt> {
         let mut url = self.components.clone();
         url.path_segments_mut().map_err(|()| anyhow!("--url cannot be extended by a path"))?.push("batch");
         let operations = operations.iter().map(batch_operation).collect::<anyhow::Result<Vec<_>>>()?;
@@ -156,10 +156,12 @@ impl Remote {
     }
 }
 
-fn batch_operation(operation: &Operation) -> anyhow::Result<Value> {
+fn batch_operation(operation: &ComponentOperation) -> anyhow::Result<Value> {
     match operation {
-        Operation::Create(component) => Ok(json!({ "op": "create", "component": component })),
-        Operation::Update { id, expected: Expected::OneOf(versions), patch } if versions.len() == 1 => {
+        ComponentOperation::Create(component) => Ok(json!({ "op": "create", "component": component })),
+        ComponentOperation::Update { id, expected: VersionPrecondition::OneOf(versions), patch }
+            if versions.len() == 1 =>
+        {
             Ok(json!({ "op": "update", "id": id, "version": versions[0], "patch": patch }))
         }
         _ => bail!("an import only creates components and updates known versions"),

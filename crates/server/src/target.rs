@@ -5,7 +5,8 @@ use indicatif::ProgressBar;
 use inventory_core::{Actor, Component};
 use inventory_csv::Row;
 use inventory_store::{
-    Column, From, Operation, Place, Query, Reason, Refusal, Sort, Store, Write, WriteError,
+    Column, ComponentOperation, From, OperationError, OperationErrors, Place, Query, Sort, Store,
+    WriteContext, WriteError,
 };
 
 use crate::{
@@ -78,14 +79,16 @@ impl Target {
     }
 
     /// Carries out operations together.
-    pub(crate) async fn write(&self, operations: &[Operation]) -> anyhow::Result<Attempt> {
+    pub(crate) async fn write(&self, operations: &[ComponentOperation]) -> anyhow::Result<Attempt> {
         match self {
             Self::Database(store) => {
-                let write = Write::all(operations.to_vec(), Actor::import());
-                match store.write(write).await {
+                match store.write(operations.to_vec(), WriteContext::new(Actor::import())).await {
                     Ok(_) => Ok(Attempt::Done),
-                    Err(WriteError::Refused(refusals)) => overtaken(refusals),
-                    Err(error) => Err(error.into()),
+                    Err(WriteError::Conflict(OperationErrors(errors))) => {
+                        let reason = |error: OperationError| (error.index, error.conflict.to_string());
+                        Ok(Attempt::Overtaken(errors.into_iter().map(reason).collect()))
+                    }
+                    Err(WriteError::Failure(failure)) => Err(failure.into()),
                 }
             }
             Self::Server(remote) => remote.write(operations).await,
@@ -134,15 +137,4 @@ impl Target {
             store.close().await;
         }
     }
-}
-
-/// Refusals that come of what others did meanwhile; anything else is an error.
-fn overtaken(refusals: Vec<Refusal>) -> anyhow::Result<Attempt> {
-    let reasons = refusals.into_iter().map(|Refusal { index, reason }| match reason {
-        Reason::NoComponent(_) | Reason::Stale(_) | Reason::SkuTaken(_) | Reason::Invalid(_) => {
-            Ok((index, reason.to_string()))
-        }
-        Reason::Access(_) => Err(anyhow::anyhow!(reason)),
-    });
-    Ok(Attempt::Overtaken(reasons.collect::<anyhow::Result<_>>()?))
 }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _, stdin, stdout};
 
 use anyhow::{Context as _, bail};
 use inventory_core::{Actor, User, UserChange, UserName};
-use inventory_store::{Expected, Password, Store};
+use inventory_store::{Password, Store, VersionPrecondition};
 
 use crate::{
     config::{self, Common, NewPassword},
@@ -39,7 +39,7 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
             let password = read(&password)?;
             let new = inventory_store::NewPassword { password: password.clone().0, keep: None };
             let change = UserChange::default();
-            store.change_user(user.id, Expected::Any, change, Some(new), Actor::cli()).await?;
+            store.change_user(user.id, VersionPrecondition::Any, change, Some(new), Actor::cli()).await?;
             crate::say(&format!("The user {name} has another password, and is signed out everywhere."));
             password.print()?;
         }
@@ -60,7 +60,7 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
         }
         config::User::Remove { name } => {
             let user = find(store, &name).await?;
-            store.delete_user(user.id, Expected::Any, Actor::cli()).await?;
+            store.delete_user(user.id, VersionPrecondition::Any, Actor::cli()).await?;
             crate::say(&format!("The user {name} is removed."));
         }
         config::User::List => {
@@ -88,7 +88,7 @@ async fn find(store: &Store, name: &UserName) -> anyhow::Result<User> {
 
 async fn change_user(store: &Store, name: &UserName, change: UserChange) -> anyhow::Result<()> {
     let user = find(store, name).await?;
-    store.change_user(user.id, Expected::Any, change, None, Actor::cli()).await?;
+    store.change_user(user.id, VersionPrecondition::Any, change, None, Actor::cli()).await?;
     Ok(())
 }
 

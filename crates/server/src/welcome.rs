@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use inventory_core::{Actor, Role, Scope, UserName};
-use inventory_store::{AccessRefusal, NewToken, Password, Reason, Refusal, Store, WriteError};
+use inventory_store::{NewToken, Password, Store, TokenConflict, UserNameTaken, WriteError};
 
 /// The name of the token that a first start makes.
 const FIRST_TOKEN: &str = "first";
@@ -46,14 +46,7 @@ pub(crate) async fn first_user(store: &Store, given: Option<Password>) -> anyhow
     match store.create_user(name, Role::Admin, password.clone(), Actor::system()).await {
         Ok(_) => Ok(made_up.then_some(password)),
         // Another replica that starts at this moment added the user, and prints the password.
-        Err(WriteError::Refused(refusals))
-            if matches!(
-                &refusals[..],
-                [Refusal { index: _, reason: Reason::Access(AccessRefusal::UserNameTaken(_)) }]
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(WriteError::Conflict(UserNameTaken(_))) => Ok(None),
         Err(error) => Err(error).context("cannot add the first user"),
     }
 }
@@ -67,14 +60,7 @@ pub(crate) async fn first_token(store: &Store) -> anyhow::Result<Option<String>>
     match store.create_token(NewToken::new(FIRST_TOKEN, [Scope::Admin]), Actor::system()).await {
         Ok((_, secret)) => Ok(Some(secret)),
         // Another replica that starts at this moment made it, and prints it.
-        Err(WriteError::Refused(refusals))
-            if matches!(
-                &refusals[..],
-                [Refusal { index: _, reason: Reason::Access(AccessRefusal::TokenNameTaken(_)) }]
-            ) =>
-        {
-            Ok(None)
-        }
+        Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => Ok(None),
         Err(error) => Err(error).context("cannot make the first API token"),
     }
 }

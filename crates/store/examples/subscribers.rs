@@ -18,7 +18,7 @@ use std::{
 };
 
 use inventory_core::{Actor, Event, NewComponent, Outcome, Policy, Recorded, Subscriber};
-use inventory_store::{Config, Operation, Store, Write};
+use inventory_store::{ComponentOperation, Config, Store, WriteContext};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet, time};
 
@@ -168,7 +168,7 @@ async fn load(store: &Store, length: Duration) -> Result<Vec<u64>, Failure> {
                 let new = json!({"name": "74HC00", "description": "Quad NAND gate"});
                 let new = Box::new(NewComponent::from_json(new)?);
                 let start = Instant::now();
-                store.write(Write::one(Operation::Create(new), Actor::cli())).await?;
+                store.write_one(ComponentOperation::Create(new), WriteContext::new(Actor::cli())).await?;
                 micros.push(u64::try_from(start.elapsed().as_micros())?);
             }
             Ok::<_, Failure>(micros)

@@ -2,7 +2,10 @@
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
-use crate::{error::ReadError, write::WriteError};
+use crate::{
+    error::ReadError,
+    write::{WriteError, WriteFailure},
+};
 
 /// What kind of trouble it is, which decides what the writer does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,21 +91,27 @@ impl From<DbErr> for ReadError {
     }
 }
 
-impl From<ReadError> for WriteError {
-    /// For a write that needs an answer first.
+impl From<ReadError> for WriteFailure {
+    /// For a write that needs the result of a read.
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Unavailable(text) => Self::Unavailable(text),
-            error => Self::Failed(error.to_string()),
+            error => Self::Internal(error.to_string()),
         }
     }
 }
 
-impl From<&DbErr> for WriteError {
+impl<C> From<ReadError> for WriteError<C> {
+    fn from(error: ReadError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<&DbErr> for WriteFailure {
     /// For a write of which nothing is in the database.
     fn from(error: &DbErr) -> Self {
         let text = with_code(error);
-        if is_away(error) { Self::Unavailable(text) } else { Self::Failed(text) }
+        if is_away(error) { Self::Unavailable(text) } else { Self::Internal(text) }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The only way to rows: the write path, the event log and the reads, on SQLite and PostgreSQL.
 
-mod access;
 mod activity;
 mod backup;
 mod check;
@@ -15,13 +14,12 @@ mod error;
 mod facets;
 mod fault;
 mod history;
-mod idempotency;
+mod identity;
 mod insert;
 mod listing;
 mod log;
 mod lookup;
 mod maintenance;
-mod prepare;
 mod query;
 mod read;
 mod replay;
@@ -31,14 +29,8 @@ mod staging;
 mod store;
 mod stored;
 mod tailer;
-mod transaction;
 mod write;
-mod writer;
 
-pub use access::{
-    AccessDone, AccessRefusal, Authenticated, NewPassword, NewToken, Password, PasswordError, Session,
-    Sessions, SignIn, SignInError, SignedIn, TokenKey,
-};
 pub use activity::Activity;
 pub use backup::{BackupError, BackupReport, RestoreReport, backup, renew, restore};
 pub use check::CheckReport;
@@ -46,11 +38,16 @@ pub use dates::{DateCount, Period};
 pub use error::{OpenError, ReadError};
 pub use facets::{Facet, Facets};
 pub use history::EventPage;
+pub use identity::{
+    Authenticated, NewPassword, NewToken, NoToken, NoUser, Password, PasswordError, Session, Sessions,
+    SignIn, SignInError, SignedIn, TokenConflict, TokenKey, UserConflict, UserNameTaken,
+};
 pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort};
 pub use search::{Search, SearchError};
 pub use staging::{RowKind, StageError, Staged, StagedRow};
 pub use store::{Config, CountAudit, Snapshot, Stats, Store};
 pub use stored::{ComponentJson, StoredComponent};
 pub use write::{
-    Access, Done, Expected, Idempotency, Operation, Progress, Reason, Refusal, Write, WriteError, Written,
+    ComponentOperation, Conflict, Idempotency, OperationError, OperationErrors, OperationResult, Progress,
+    VersionPrecondition, WriteContext, WriteError, WriteFailure, WriteResult,
 };

@@ -13,12 +13,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{self, TokenCache},
     count,
     database::Database,
-    idempotency, search,
+    identity::{self, TokenCache},
+    search,
     service_record::{self, LAST_BACKUP_AT},
-    staging,
+    staging, write,
 };
 
 /// How often the deltas of the count are summed up. Between two times a scrape adds up at most what was
@@ -118,10 +118,10 @@ impl Maintenance {
 
     async fn purge(&self) {
         let now = self.clock.now();
-        if let Err(error) = idempotency::purge(&self.database, now).await {
+        if let Err(error) = write::purge_idempotency_keys(&self.database, now).await {
             tracing::warn!(%error, "old idempotency keys could not be forgotten");
         }
-        if let Err(error) = access::purge_sessions(&self.database, now).await {
+        if let Err(error) = identity::purge_sessions(&self.database, now).await {
             tracing::warn!(%error, "old sessions could not be forgotten");
         }
         if let Err(error) = staging::purge(&self.database, now).await {

@@ -15,7 +15,6 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access::{Passwords, Refusals, TokenCache},
     activity::{self, Activity},
     check::{self, CheckReport},
     count,
@@ -24,19 +23,22 @@ use crate::{
     error::{OpenError, ReadError},
     facets::{self, Facets},
     history::{self, EventPage},
+    identity::{Passwords, Refusals, TokenCache},
     listing::{self, Counting},
     log::{Log, event_id, open_head},
     lookup::{Lookup, lookups},
     maintenance::Maintenance,
-    prepare::Prepared,
     query::{Column, Page, Query},
     read,
     replay::ReplayLog,
     search, service_record,
     stored::StoredComponent,
     tailer::Tailer,
-    write::{Write, WriteError, Written},
-    writer::{Figures, QUEUE, Request, STALL_LIMIT, WAIT_TIMEOUT, Waiter, Writer},
+    write::{
+        Command, ComponentAnswer, ComponentCommand, ComponentOperation, ComponentRequest, Conflict, Figures,
+        OperationErrors, OperationResult, PreparedWrite, STALL_LIMIT, WriteContext, WriteError, WriteFailure,
+        WriteQueue, WriteResult, Writer, write_queue,
+    },
 };
 
 /// How a store is opened.
@@ -143,14 +145,13 @@ struct Inner {
     stream_bus: Bus,
     origin: Origin,
     epoch: Arc<str>,
-    version_floor: u64,
     clock: Clock,
     tokens: TokenCache,
     passwords: Passwords,
     refusals: Refusals,
     /// Held by whoever writes down that a session was seen.
     seeing: Arc<Semaphore>,
-    requests: mpsc::Sender<Request>,
+    writes: WriteQueue,
     lookup: Lookup,
     nudge: Arc<Notify>,
     figures: Arc<Figures>,
@@ -192,7 +193,8 @@ impl Store {
         let version_floor = version_floor(&database).await?;
         let log = Log::new(database.reader.clone());
         let (publisher, bus) = bus(Arc::new(log), head, config.bus_capacity);
-        let (requests, receiver) = mpsc::channel(QUEUE);
+        let (queue, requests) =
+            write_queue(database.availability.clone(), config.clock.clone(), version_floor);
         let (committed, batches) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let (lookup, lookups) = lookups(database.clone(), stop.clone());
@@ -202,13 +204,12 @@ impl Store {
             bus,
             origin: Origin::generate(),
             epoch: epoch.into(),
-            version_floor,
             clock: config.clock,
             tokens: TokenCache::default(),
             passwords: Passwords::default(),
             refusals: Refusals::default(),
             seeing: Arc::new(Semaphore::new(1)),
-            requests,
+            writes: queue,
             lookup,
             nudge: Arc::default(),
             figures: Arc::default(),
@@ -221,7 +222,7 @@ impl Store {
         let writer = Writer {
             database: database.clone(),
             origin: inner.origin,
-            requests: receiver,
+            requests,
             committed,
             figures: Arc::clone(&inner.figures),
             stop: inner.stop.clone(),
@@ -444,24 +445,44 @@ impl Store {
         Ok(snapshot)
     }
 
-    /// Carries out a write. From the moment the writer has it, it is carried out whether or not the answer
-    /// is awaited.
-    pub async fn write(&self, write: Write) -> Result<Written, WriteError> {
-        let availability = &self.inner.database.availability;
-        availability.check().map_err(WriteError::Unavailable)?;
-        let write = Prepared::new(write, &self.inner.clock, self.inner.version_floor);
-        let (waiter, mut answered, claim) = Waiter::new();
-        self.inner
-            .requests
-            .try_send(Request { write, waiter })
-            .map_err(|_full_or_closed| WriteError::Busy)?;
-        let refused = tokio::select! {
-            biased;
-            answer = &mut answered => return answer.unwrap_or(Err(WriteError::Unknown)),
-            reason = availability.lost() => WriteError::Unavailable(reason),
-            () = tokio::time::sleep(WAIT_TIMEOUT) => WriteError::Busy,
-        };
-        if claim.withdraw() { Err(refused) } else { answered.await.unwrap_or(Err(WriteError::Unknown)) }
+    /// Carries out operations together, all or none. From the moment the writer has them, they are carried out whether
+    /// or not the answer is awaited.
+    pub async fn write(
+        &self,
+        operations: Vec<ComponentOperation>,
+        context: WriteContext,
+    ) -> Result<WriteResult<Vec<OperationResult>>, WriteError<OperationErrors>> {
+        let WriteContext { actor, trace, idempotency, progress } = context;
+        let context = self.inner.writes.context(actor, trace);
+        let commands =
+            operations.into_iter().map(|operation| ComponentCommand::new(operation, &context)).collect();
+        let write = PreparedWrite { commands, context, idempotency, progress };
+        let command = |reply| Command::Components(ComponentRequest { write, reply });
+        match self.inner.writes.submit(command).await? {
+            ComponentAnswer::Done { results, replayed } => Ok(WriteResult { result: results, replayed }),
+            ComponentAnswer::Refused(errors) => Err(WriteError::Conflict(errors)),
+            ComponentAnswer::KeyReused => Err(WriteFailure::KeyReused.into()),
+        }
+    }
+
+    /// Carries out one operation, as [`Store::write`].
+    pub async fn write_one(
+        &self,
+        operation: ComponentOperation,
+        context: WriteContext,
+    ) -> Result<WriteResult<OperationResult>, WriteError<Conflict>> {
+        let written = self.write(vec![operation], context).await.map_err(|error| {
+            error.map_conflict(|OperationErrors(errors)| match single(errors) {
+                Ok(error) => WriteError::Conflict(error.conflict),
+                Err(failure) => failure.into(),
+            })
+        })?;
+        let WriteResult { result, replayed } = written;
+        Ok(WriteResult { result: single(result)?, replayed })
+    }
+
+    pub(crate) fn writes(&self) -> &WriteQueue {
+        &self.inner.writes
     }
 
     /// Whether the database answers and writes get through.
@@ -474,9 +495,9 @@ impl Store {
 
     /// The store in figures.
     pub fn stats(&self) -> Stats {
-        let Inner { database, requests, figures, halted, drift, last_backup, .. } = &*self.inner;
+        let Inner { database, writes, figures, halted, drift, last_backup, .. } = &*self.inner;
         let Figures { transactions, retries, done, refused, failed, events, .. } = &**figures;
-        let waiting = QUEUE - requests.capacity();
+        let waiting = writes.waiting();
         let (readers_open, readers_idle, readers_max) = database.readers();
         Stats {
             transactions: transactions.load(Ordering::Relaxed),
@@ -532,4 +553,10 @@ impl Store {
         self.inner.bus.drained().await;
         self.inner.database.close().await;
     }
+}
+
+/// The result of the only operation of a write.
+fn single<T>(results: Vec<T>) -> Result<T, WriteFailure> {
+    let missing = || WriteFailure::Internal("the writer returned no result for the operation".to_owned());
+    results.into_iter().next().ok_or_else(missing)
 }

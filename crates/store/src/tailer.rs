@@ -12,7 +12,7 @@ use std::{
 use inventory_core::{CoreTask, EventLog, LogError, Publisher, Recorded, Seq};
 use tokio::sync::{Notify, mpsc};
 
-use crate::{access::TokenCache, database::Database, log::Log};
+use crate::{database::Database, identity::TokenCache, log::Log};
 
 /// How many events one read of the log asks for.
 const PAGE: usize = 500;

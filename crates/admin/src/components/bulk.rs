@@ -12,7 +12,8 @@ use axum::{
 };
 use inventory_core::{Component, ComponentId, ComponentPatch, Field, Status, Tag};
 use inventory_store::{
-    Column, Done, Expected, From, Operation, Query, Reason, Sort, Store, Write, WriteError,
+    Column, ComponentOperation, Conflict, From, OperationErrors, OperationResult, Query, Sort, Store,
+    VersionPrecondition, WriteContext, WriteError,
 };
 use serde_json::{Map, Value, json};
 
@@ -92,8 +93,8 @@ enum Change {
 
 impl Change {
     /// What becomes of one component.
-    fn operation(&self, target: &Component) -> Result<Operation, Failure> {
-        let (id, expected) = (target.id, Expected::version(target.version));
+    fn operation(&self, target: &Component) -> Result<ComponentOperation, Failure> {
+        let (id, expected) = (target.id, VersionPrecondition::version(target.version));
         let tagged = |tags| {
             ComponentPatch::from_json(json!({ "tags": tags })).map_err(|invalid| {
                 Failure::BadRequest(format!("{}: {invalid}. Nothing was changed.", target.name))
@@ -101,7 +102,7 @@ impl Change {
         };
         let mut tags = target.tags.0.clone();
         let patch = match self {
-            Self::Delete => return Ok(Operation::Delete { id, expected }),
+            Self::Delete => return Ok(ComponentOperation::Delete { id, expected }),
             Self::Patch(patch) => patch.clone(),
             Self::AddTag(tag) => {
                 tags.insert(tag.clone());
@@ -112,7 +113,7 @@ impl Change {
                 Box::new(tagged(tags)?)
             }
         };
-        Ok(Operation::Update { id, expected, patch })
+        Ok(ComponentOperation::Update { id, expected, patch })
     }
 }
 
@@ -318,36 +319,39 @@ async fn run(
     }
     let operations: Vec<_> =
         targets.iter().map(|target| change.operation(target)).collect::<Result<_, _>>()?;
-    match store.write(Write::all(operations, editor.actor())).await {
+    match store.write(operations, WriteContext::new(editor.actor())).await {
         Ok(written) => {
-            let changed =
-                written.results.iter().filter(|done| !matches!(done, Done::Unchanged(_))).count() as u64;
+            let changed = written
+                .result
+                .iter()
+                .filter(|result| !matches!(result, OperationResult::Unchanged(_)))
+                .count() as u64;
             let deleted = bulk.action == Action::Delete;
             let notice = if deleted { Notice::Deleted(changed) } else { Notice::Changed(changed) };
             let mut response = Redirect::to(&bulk.asked.link(&[])).into_response();
             response.headers_mut().append(header::SET_COOKIE, notice.cookie());
             Ok(response)
         }
-        Err(WriteError::Refused(refusals)) => {
+        Err(WriteError::Conflict(OperationErrors(refused))) => {
             let rows = bulk.rows.is_some();
             let bulk = if rows { at_present(bulk, &store).await? } else { bulk };
             let (first, more) =
-                (refusals.first().map(|refusal| sentence(&refusal.reason)), refusals.len() - 1);
+                (refused.first().map(|error| sentence(&error.conflict)), refused.len().saturating_sub(1));
             let others = if more > 0 { format!(" The same goes for {more} more.") } else { String::new() };
             let error = format!("Nothing was changed. {}{others}", first.unwrap_or_default());
             BulkPage::new(&editor, &store, bulk, Some(error)).await?.answer(StatusCode::CONFLICT)
         }
-        Err(error) => Err(error.into()),
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 
-fn sentence(reason: &Reason) -> String {
-    match reason {
-        Reason::Stale(current) => {
+fn sentence(conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::Stale(current) => {
             format!("{} was changed by {} meanwhile.", current.name, who(&current.updated_by))
         }
-        Reason::NoComponent(_) => "One of them was deleted meanwhile.".to_owned(),
-        reason => format!("{reason}."),
+        Conflict::NoComponent(_) => "One of them was deleted meanwhile.".to_owned(),
+        Conflict::SkuTaken(_) | Conflict::Invalid(_) => format!("{conflict}."),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 use inventory_core::{Component, ComponentId, ComponentPatch, Field};
-use inventory_store::{Expected, Operation, Reason, Refusal, Store, Write, WriteError};
+use inventory_store::{ComponentOperation, Conflict, Store, VersionPrecondition, WriteContext, WriteError};
 use serde_json::{Map, Value};
 
 use super::{PATH, column::COLUMNS, draft};
@@ -83,11 +83,15 @@ async fn change(
             return page.answer(StatusCode::UNPROCESSABLE_ENTITY);
         }
     };
-    let operation = Operation::Update { id, expected: Expected::version(version), patch: Box::new(patch) };
-    match store.write(Write::one(operation, editor.actor())).await {
+    let operation = ComponentOperation::Update {
+        id,
+        expected: VersionPrecondition::version(version),
+        patch: Box::new(patch),
+    };
+    match store.write_one(operation, WriteContext::new(editor.actor())).await {
         Ok(_) => Ok(saved(id)),
-        Err(WriteError::Refused(refusals)) => refused(page, refusals),
-        Err(error) => Err(error.into()),
+        Err(WriteError::Conflict(conflict)) => refused(page, conflict),
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 
@@ -110,19 +114,16 @@ fn saved(id: ComponentId) -> Response {
     response
 }
 
-fn refused(mut page: CellPage, refusals: Vec<Refusal>) -> Result<Response, Failure> {
-    let Some(refusal) = refusals.into_iter().next() else {
-        return Err(Failure::Unexpected("a write was refused without a reason".to_owned()));
-    };
-    match refusal.reason {
-        Reason::Stale(current) => {
+fn refused(mut page: CellPage, conflict: Conflict) -> Result<Response, Failure> {
+    match conflict {
+        Conflict::Stale(current) => {
             page.theirs = Some(draft::text(&current, page.field));
             page.component = current;
             page.answer(StatusCode::CONFLICT)
         }
-        Reason::NoComponent(_) => Err(super::deleted()),
-        reason => {
-            page.error = Some(reason.to_string());
+        Conflict::NoComponent(_) => Err(super::deleted()),
+        Conflict::SkuTaken(_) | Conflict::Invalid(_) => {
+            page.error = Some(conflict.to_string());
             page.answer(StatusCode::UNPROCESSABLE_ENTITY)
         }
     }

@@ -8,7 +8,10 @@ use axum::{
     routing::get,
 };
 use inventory_core::{Component, ComponentId, Field, FieldError, Invalid, LogPosition};
-use inventory_store::{Done, Expected, Operation, Reason, Store, Write, WriteError};
+use inventory_store::{
+    ComponentOperation, Conflict, OperationResult, Store, VersionPrecondition, WriteContext, WriteError,
+    WriteFailure,
+};
 
 use super::{
     PATH,
@@ -148,12 +151,14 @@ async fn create(
             return attempt.errors(invalid).answer(&editor, &store, StatusCode::UNPROCESSABLE_ENTITY).await;
         }
     };
-    match store.write(Write::one(Operation::Create(Box::new(new)), editor.actor())).await {
-        Ok(written) => match written.results.first() {
-            Some(Done::Created(component)) => Ok(then(&fields, component.id, &Notice::Created(component.id))),
-            _ => Err(Failure::Unexpected("a create answered something else".to_owned())),
-        },
-        Err(error) => refused(attempt, error, &editor, &store).await,
+    let operation = ComponentOperation::Create(Box::new(new));
+    match store.write_one(operation, WriteContext::new(editor.actor())).await {
+        Ok(written) => {
+            let id = written.result.into_component().id;
+            Ok(then(&fields, id, &Notice::Created(id)))
+        }
+        Err(WriteError::Conflict(conflict)) => refused(attempt, conflict, &editor, &store).await,
+        Err(WriteError::Failure(failure)) => failed(attempt, failure, &editor, &store).await,
     }
 }
 
@@ -180,21 +185,21 @@ pub(super) async fn change(
             return attempt.errors(invalid).answer(&editor, &store, StatusCode::UNPROCESSABLE_ENTITY).await;
         }
     };
-    let operation = Operation::Update { id, expected: Expected::version(version), patch: Box::new(patch) };
-    match store.write(Write::one(operation, editor.actor())).await {
+    let operation = ComponentOperation::Update {
+        id,
+        expected: VersionPrecondition::version(version),
+        patch: Box::new(patch),
+    };
+    match store.write_one(operation, WriteContext::new(editor.actor())).await {
         Ok(written) => {
-            let unchanged = matches!(written.results.first(), Some(Done::Unchanged(_)));
+            let unchanged = matches!(written.result, OperationResult::Unchanged(_));
             Ok(then(&fields, id, if unchanged { &Notice::Unchanged } else { &Notice::Saved }))
         }
-        Err(WriteError::Refused(refusals)) => match refusals.into_iter().next().map(|refusal| refusal.reason)
-        {
-            Some(Reason::Stale(current)) => {
-                merge::show(&editor, &store, draft.clone(), version, current.as_ref().clone()).await
-            }
-            Some(reason) => refused_because(attempt, reason, &editor, &store).await,
-            None => Err(Failure::Unexpected("a write was refused without a reason".to_owned())),
-        },
-        Err(error) => refused(attempt, error, &editor, &store).await,
+        Err(WriteError::Conflict(Conflict::Stale(current))) => {
+            merge::show(&editor, &store, draft.clone(), version, current.as_ref().clone()).await
+        }
+        Err(WriteError::Conflict(conflict)) => refused(attempt, conflict, &editor, &store).await,
+        Err(WriteError::Failure(failure)) => failed(attempt, failure, &editor, &store).await,
     }
 }
 
@@ -202,55 +207,50 @@ pub(super) async fn change(
 const GONE: &str =
     "This component was deleted in the meantime. What you typed is below: create it again, or leave it.";
 
+/// The form again, because of what the components are now.
 async fn refused(
     attempt: Attempt<'_>,
-    error: WriteError,
+    conflict: Conflict,
     editor: &SignedIn,
     store: &Store,
 ) -> Result<Response, Failure> {
-    let trouble = match error {
-        WriteError::Refused(refusals) => {
-            return match refusals.into_iter().next() {
-                Some(refusal) => refused_because(attempt, refusal.reason, editor, store).await,
-                None => Err(Failure::Unexpected("a write was refused without a reason".to_owned())),
-            };
-        }
-        WriteError::Busy => "The service cannot take this now. Nothing was saved; try again in a moment.",
-        WriteError::Unavailable(_) => {
-            "The database does not answer. Nothing was saved; try again in a moment."
-        }
-        WriteError::Unknown => {
-            "The database went away while this was being saved. Look whether it was, before you save it again."
-        }
-        error => return Err(error.into()),
-    };
-    tracing::error!(%error, "a form could not be saved");
-    attempt.trouble(trouble).answer(editor, store, StatusCode::SERVICE_UNAVAILABLE).await
-}
-
-async fn refused_because(
-    attempt: Attempt<'_>,
-    reason: Reason,
-    editor: &SignedIn,
-    store: &Store,
-) -> Result<Response, Failure> {
-    match reason {
-        Reason::SkuTaken(_) => {
+    match conflict {
+        Conflict::SkuTaken(_) => {
             let error = FieldError {
                 pointer: format!("/{}", Field::Sku.as_str()),
                 detail: "is taken by another component".to_owned(),
             };
             attempt.errors(Invalid(vec![error])).answer(editor, store, StatusCode::CONFLICT).await
         }
-        Reason::Invalid(invalid) => {
+        Conflict::Invalid(invalid) => {
             attempt.errors(invalid).answer(editor, store, StatusCode::UNPROCESSABLE_ENTITY).await
         }
-        Reason::NoComponent(_) => {
+        Conflict::NoComponent(_) | Conflict::Stale(_) => {
             let attempt = Attempt { component: None, ..attempt };
             attempt.trouble(GONE).answer(editor, store, StatusCode::CONFLICT).await
         }
-        reason => Err(Failure::Unexpected(reason.to_string())),
     }
+}
+
+/// The form again, because it could not be saved now.
+async fn failed(
+    attempt: Attempt<'_>,
+    failure: WriteFailure,
+    editor: &SignedIn,
+    store: &Store,
+) -> Result<Response, Failure> {
+    let trouble = match failure {
+        WriteFailure::Busy => "The service cannot take this now. Nothing was saved; try again in a moment.",
+        WriteFailure::Unavailable(_) => {
+            "The database does not answer. Nothing was saved; try again in a moment."
+        }
+        WriteFailure::OutcomeUnknown => {
+            "The database went away while this was being saved. Look whether it was, before you save it again."
+        }
+        failure => return Err(failure.into()),
+    };
+    tracing::error!(error = %failure, "a form could not be saved");
+    attempt.trouble(trouble).answer(editor, store, StatusCode::SERVICE_UNAVAILABLE).await
 }
 
 /// On to the page that the button which was pressed asks for.
@@ -289,23 +289,20 @@ async fn delete(
     fields: Fields,
 ) -> Result<Response, Failure> {
     let id = id.parse().map(ComponentId).map_err(|_| super::no_component())?;
-    let operation = Operation::Delete { id, expected: Expected::version(fields.number("version")?) };
-    let refusals = match store.write(Write::one(operation, editor.actor())).await {
+    let operation =
+        ComponentOperation::Delete { id, expected: VersionPrecondition::version(fields.number("version")?) };
+    match store.write_one(operation, WriteContext::new(editor.actor())).await {
         Ok(_) => {
             let mut response = Redirect::to(PATH).into_response();
             response.headers_mut().append(header::SET_COOKIE, Notice::Deleted(1).cookie());
-            return Ok(response);
+            Ok(response)
         }
-        Err(WriteError::Refused(refusals)) => refusals,
-        Err(error) => return Err(error.into()),
-    };
-    match refusals.into_iter().next().map(|refusal| refusal.reason) {
-        Some(Reason::Stale(current)) => {
+        Err(WriteError::Conflict(Conflict::Stale(current))) => {
             let shell = editor.shell(Section::Components);
             let component = current.as_ref().clone();
             DeletePage { shell, component, changed: true }.answer(StatusCode::CONFLICT)
         }
-        Some(Reason::NoComponent(_)) => Err(super::deleted()),
-        reason => Err(Failure::Unexpected(format!("a delete was refused: {reason:?}"))),
+        Err(WriteError::Conflict(_)) => Err(super::deleted()),
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use inventory_core::{ComponentId, ComponentPatch, NewComponent};
 use inventory_csv::{Fault, Outcome, Plan, Planned, Table};
-use inventory_store::{Expected, Operation, RowKind, StagedRow, Store};
+use inventory_store::{ComponentOperation, RowKind, StagedRow, Store, VersionPrecondition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,12 +91,12 @@ pub(super) fn outcome(row: &StagedRow) -> Result<Outcome, Failure> {
 }
 
 /// The operations of a plan, and the line of the file behind each.
-pub(super) fn operations(rows: &[StagedRow]) -> Result<(Vec<u64>, Vec<Operation>), Failure> {
+pub(super) fn operations(rows: &[StagedRow]) -> Result<(Vec<u64>, Vec<ComponentOperation>), Failure> {
     let (mut lines, mut operations) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
         if let Some(operation) = outcome(row)?.operation() {
             debug_assert!(
-                !matches!(&operation, Operation::Update { expected: Expected::Any, .. }),
+                !matches!(&operation, ComponentOperation::Update { expected: VersionPrecondition::Any, .. }),
                 "an import never overwrites what it has not seen"
             );
             lines.push(row.line);

@@ -7,7 +7,10 @@ use axum::{
     routing::{get, post},
 };
 use inventory_core::Actor;
-use inventory_store::{Progress, Reason, Refusal, RowKind, Staged, Store, Write, WriteError};
+use inventory_store::{
+    Conflict, OperationError, OperationErrors, Progress, RowKind, Staged, Store, WriteContext, WriteError,
+    WriteFailure,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -118,33 +121,33 @@ async fn carry_out(
     if operations.is_empty() {
         return Ok(imported);
     }
-    Ok(match store.write(Write { progress, ..Write::all(operations, actor) }).await {
+    Ok(match store.write(operations, WriteContext { progress, ..WriteContext::new(actor) }).await {
         Ok(_) => imported,
-        Err(WriteError::Refused(refusals)) => overtaken(&lines, &refusals),
-        Err(error @ WriteError::Unknown) => {
+        Err(WriteError::Conflict(OperationErrors(errors))) => overtaken(&lines, &errors),
+        Err(WriteError::Failure(error @ WriteFailure::OutcomeUnknown)) => {
             tracing::error!(import = %staged.id, %error, "the outcome of an import is not known");
             Ended::Unknown
         }
-        Err(error @ (WriteError::Busy | WriteError::Unavailable(_))) => {
+        Err(WriteError::Failure(error @ (WriteFailure::Busy | WriteFailure::Unavailable(_)))) => {
             tracing::error!(import = %staged.id, %error, "an import failed");
             Ended::Failed(DATABASE_AWAY.to_owned())
         }
-        Err(error) => return Err(error.into()),
+        Err(WriteError::Failure(error)) => return Err(error.into()),
     })
 }
 
-fn overtaken(lines: &[u64], refusals: &[Refusal]) -> Ended {
-    let named = refusals.iter().take(MAX_NAMED).map(|Refusal { index, reason }| {
-        let what = match reason {
-            Reason::Stale(current) => {
+fn overtaken(lines: &[u64], errors: &[OperationError]) -> Ended {
+    let named = errors.iter().take(MAX_NAMED).map(|OperationError { index, conflict }| {
+        let what = match conflict {
+            Conflict::Stale(current) => {
                 format!("{} was changed by {} meanwhile", current.name, who(&current.updated_by))
             }
-            Reason::NoComponent(_) => "its component was deleted meanwhile".to_owned(),
-            reason => reason.to_string(),
+            Conflict::NoComponent(_) => "its component was deleted meanwhile".to_owned(),
+            Conflict::SkuTaken(_) | Conflict::Invalid(_) => conflict.to_string(),
         };
         (lines.get(*index).copied().unwrap_or_default(), what)
     });
-    Ended::Overtaken { rows: named.collect(), more: refusals.len().saturating_sub(MAX_NAMED) }
+    Ended::Overtaken { rows: named.collect(), more: errors.len().saturating_sub(MAX_NAMED) }
 }
 
 /// Notes how it ended. Where others came before, the file is compared anew.

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response, routing::get};
 use inventory_core::{Role, UserName};
-use inventory_store::{AccessRefusal, Store};
+use inventory_store::{Store, WriteError};
 
 use crate::{
     Admin,
@@ -61,12 +61,10 @@ async fn create(
     };
     match store.create_user(name, role, password, admin.actor()).await {
         Ok(user) => Ok(people::done(&people::path(user.id), &Notice::UserAdded)),
-        Err(error) => match people::refusal(error)? {
-            refusal @ AccessRefusal::UserNameTaken(_) => {
-                page.name_error = Some(people::sentence(&refusal));
-                page.answer(StatusCode::CONFLICT)
-            }
-            refusal => Err(Failure::Unexpected(refusal.to_string())),
-        },
+        Err(WriteError::Conflict(taken)) => {
+            page.name_error = Some(people::sentence(taken));
+            page.answer(StatusCode::CONFLICT)
+        }
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }

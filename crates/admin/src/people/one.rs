@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use inventory_core::{Role, User, UserChange};
-use inventory_store::{AccessRefusal, Expected, NewPassword, Sessions, Store};
+use inventory_store::{NewPassword, NoUser, Sessions, Store, UserConflict, VersionPrecondition, WriteError};
 
 use super::{PATH, find, history};
 use crate::{
@@ -92,45 +92,47 @@ async fn change(
     let role: Role =
         fields.text("role").parse().map_err(|error| Failure::BadRequest(format!("The role {error}.")))?;
     let disabled = fields.has("disabled");
-    let expected = Expected::version(fields.number("version")?);
+    let expected = VersionPrecondition::version(fields.number("version")?);
     let change = UserChange {
         role: (role != user.role).then_some(role),
         disabled: (disabled != user.disabled).then_some(disabled),
         ..UserChange::default()
     };
-    let refusal = match store.change_user(user.id, expected, change, None, admin.actor()).await {
+    let conflict = match store.change_user(user.id, expected, change, None, admin.actor()).await {
         Ok(now) => {
             let notice = if now.version == user.version { Notice::Unchanged } else { Notice::Saved };
             return Ok(people::done(&people::path(user.id), &notice));
         }
-        Err(error) => people::refusal(error)?,
+        Err(WriteError::Conflict(conflict)) => conflict,
+        Err(WriteError::Failure(failure)) => return Err(failure.into()),
     };
-    let page = UserPage::new(&admin, &store, current(&refusal, user)?).await?;
+    let page = UserPage::new(&admin, &store, current(&conflict, user)?).await?;
     // What was chosen stays, beside what the user is now.
-    let trouble = Some(told(&refusal));
+    let trouble = Some(told(&conflict));
     UserPage { role, disabled, trouble, ..page }.answer(StatusCode::CONFLICT)
 }
 
-/// The user as a refusal leaves them.
-fn current(refusal: &AccessRefusal, before: User) -> Result<User, Failure> {
-    match refusal {
-        AccessRefusal::StaleUser(now) => Ok(now.as_ref().clone()),
-        AccessRefusal::LastAdmin => Ok(before),
-        AccessRefusal::NoUser => Err(super::no_user()),
-        refusal => Err(Failure::Unexpected(refusal.to_string())),
+/// The user as a conflict leaves them.
+fn current(conflict: &UserConflict, before: User) -> Result<User, Failure> {
+    match conflict {
+        UserConflict::Stale(now) => Ok(now.as_ref().clone()),
+        UserConflict::LastAdmin => Ok(before),
+        UserConflict::NoUser(NoUser) => Err(super::no_user()),
     }
 }
 
-fn told(refusal: &AccessRefusal) -> String {
-    match refusal {
-        AccessRefusal::StaleUser(now) => format!(
+fn told(conflict: &UserConflict) -> String {
+    match conflict {
+        UserConflict::Stale(now) => format!(
             "{} changed this user meanwhile, so nothing was saved. The role is {} now, and the user is {}: look \
              whether what you chose still holds, and save it again.",
             crate::who::who(&now.updated_by),
             now.role,
             if now.is_active() { "active" } else { "disabled" },
         ),
-        refusal => format!("Nothing was saved. {}", people::sentence(refusal)),
+        UserConflict::LastAdmin | UserConflict::NoUser(_) => {
+            format!("Nothing was saved. {}", people::sentence(conflict))
+        }
     }
 }
 
@@ -152,15 +154,16 @@ async fn set_password(
             return UserPage { password_error: Some(error), ..page }.answer(StatusCode::UNPROCESSABLE_ENTITY);
         }
     };
-    let expected = Expected::version(fields.number("version")?);
+    let expected = VersionPrecondition::version(fields.number("version")?);
     let changed =
         store.change_user(user.id, expected, UserChange::default(), Some(password), admin.actor()).await;
-    let refusal = match changed {
+    let conflict = match changed {
         Ok(_) => return Ok(people::done(&people::path(user.id), &Notice::PasswordSet)),
-        Err(error) => people::refusal(error)?,
+        Err(WriteError::Conflict(conflict)) => conflict,
+        Err(WriteError::Failure(failure)) => return Err(failure.into()),
     };
-    let page = UserPage::new(&admin, &store, current(&refusal, user)?).await?;
-    UserPage { trouble: Some(told(&refusal)), ..page }.answer(StatusCode::CONFLICT)
+    let page = UserPage::new(&admin, &store, current(&conflict, user)?).await?;
+    UserPage { trouble: Some(told(&conflict)), ..page }.answer(StatusCode::CONFLICT)
 }
 
 async fn sign_out(
@@ -171,10 +174,8 @@ async fn sign_out(
     let user = find(&store, &id).await?;
     match store.sign_out(user.id, Sessions::AllBut(None), admin.actor()).await {
         Ok(count) => Ok(people::done(&people::path(user.id), &Notice::SessionsEnded(count))),
-        Err(error) => match people::refusal(error)? {
-            AccessRefusal::NoUser => Err(super::no_user()),
-            refusal => Err(Failure::Unexpected(refusal.to_string())),
-        },
+        Err(WriteError::Conflict(NoUser)) => Err(super::no_user()),
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 
@@ -211,11 +212,12 @@ async fn delete(
     fields: Fields,
 ) -> Result<Response, Failure> {
     let user = find(&store, &id).await?;
-    let expected = Expected::version(fields.number("version")?);
-    let refusal = match store.delete_user(user.id, expected, admin.actor()).await {
+    let expected = VersionPrecondition::version(fields.number("version")?);
+    let conflict = match store.delete_user(user.id, expected, admin.actor()).await {
         Ok(_) => return Ok(people::done(PATH, &Notice::UserRemoved)),
-        Err(error) => people::refusal(error)?,
+        Err(WriteError::Conflict(conflict)) => conflict,
+        Err(WriteError::Failure(failure)) => return Err(failure.into()),
     };
-    let page = DeletePage::new(&admin, &store, current(&refusal, user)?).await?;
-    DeletePage { trouble: Some(told(&refusal)), ..page }.answer(StatusCode::CONFLICT)
+    let page = DeletePage::new(&admin, &store, current(&conflict, user)?).await?;
+    DeletePage { trouble: Some(told(&conflict)), ..page }.answer(StatusCode::CONFLICT)
 }

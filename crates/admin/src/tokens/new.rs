@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{Role, Scope, Scopes, Token};
-use inventory_store::{AccessRefusal, NewToken, Store};
+use inventory_store::{NewToken, Store, TokenConflict, WriteError};
 use time::Duration;
 
 use crate::{
@@ -126,13 +126,12 @@ async fn create(
             };
             Ok(([(header::CACHE_CONTROL, NO_STORE)], Html(page.render()?)).into_response())
         }
-        Err(error) => match people::refusal(error)? {
-            refusal @ AccessRefusal::TokenNameTaken(_) => {
-                page.name_error = Some(people::sentence(&refusal));
-                page.answer(StatusCode::CONFLICT)
-            }
-            refusal => Err(Failure::Unexpected(refusal.to_string())),
-        },
+        Err(WriteError::Conflict(conflict @ TokenConflict::NameTaken(_))) => {
+            page.name_error = Some(people::sentence(conflict));
+            page.answer(StatusCode::CONFLICT)
+        }
+        // Without an owner: the user was removed since the request began.
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 use inventory_core::{Role, Token, TokenId};
-use inventory_store::{AccessRefusal, Store, TokenKey};
+use inventory_store::{NoToken, Store, TokenKey, WriteError};
 
 use super::PATH;
 use crate::{
@@ -48,10 +48,8 @@ async fn revoke(
     let token = find(&signed_in, &store, &id).await?;
     match store.revoke_token(TokenKey::Id(token.id), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::TokenRevoked)),
-        Err(error) => match people::refusal(error)? {
-            AccessRefusal::NoToken(_) => Err(no_token()),
-            refusal => Err(Failure::Unexpected(refusal.to_string())),
-        },
+        Err(WriteError::Conflict(NoToken(_))) => Err(no_token()),
+        Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 

@@ -13,7 +13,7 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 use inventory_core::{Actor, Role, UserChange};
-use inventory_store::Expected;
+use inventory_store::VersionPrecondition;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -213,7 +213,10 @@ async fn a_role_that_is_lowered_and_a_user_who_is_disabled_feel_it_at_the_next_c
         let create = [("name", "a")];
         assert_eq!(editor.post("/admin/components/new", &create).await.status, StatusCode::SEE_OTHER);
         let change = async |change| {
-            site.store.change_user(user.id, Expected::Any, change, None, Actor::cli()).await.unwrap();
+            site.store
+                .change_user(user.id, VersionPrecondition::Any, change, None, Actor::cli())
+                .await
+                .unwrap();
         };
         change(UserChange { role: Some(Role::Viewer), ..UserChange::default() }).await;
         assert_eq!(editor.post("/admin/components/new", &create).await.status, StatusCode::FORBIDDEN);

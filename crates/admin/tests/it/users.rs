@@ -59,7 +59,10 @@ async fn a_user_is_changed_and_a_stale_form_changes_nothing() {
         let version = page.field("version").to_owned();
         // Someone else is faster.
         let change = inventory_core::UserChange { role: Some(Role::Editor), ..Default::default() };
-        site.store.change_user(id, inventory_store::Expected::Any, change, None, Actor::cli()).await.unwrap();
+        site.store
+            .change_user(id, inventory_store::VersionPrecondition::Any, change, None, Actor::cli())
+            .await
+            .unwrap();
         let fields = [("version", version.as_str()), ("role", "viewer"), ("disabled", "1")];
         let stale = admin.post(&path, &fields).await;
         assert_eq!(stale.status, StatusCode::CONFLICT);

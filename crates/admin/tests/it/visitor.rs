@@ -11,7 +11,9 @@ use axum::{
 use inventory_admin::Admin;
 use inventory_api::{App, Options};
 use inventory_core::{Actor, Component, ComponentId, ComponentPatch, NewComponent, Role, User};
-use inventory_store::{Config, Done, Expected, Operation, Password, Store, Write};
+use inventory_store::{
+    ComponentOperation, Config, OperationResult, Password, Store, VersionPrecondition, WriteContext,
+};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -107,37 +109,34 @@ impl Site {
     /// Makes a component, past the admin.
     pub(crate) async fn create(&self, json: Value) -> Component {
         let new = NewComponent::from_json(json).unwrap();
-        self.write(Operation::Create(Box::new(new))).await
+        self.write(ComponentOperation::Create(Box::new(new))).await
     }
 
     /// Makes components that are named by a number, past the admin.
     pub(crate) async fn fill(&self, count: usize) {
         let new = |number| {
             let json = serde_json::json!({"name": format!("Part {number:05}"), "sku": format!("P-{number:05}"), "tags": ["bulk"]});
-            Operation::Create(Box::new(NewComponent::from_json(json).unwrap()))
+            ComponentOperation::Create(Box::new(NewComponent::from_json(json).unwrap()))
         };
-        self.store.write(Write::all((0..count).map(new).collect(), Actor::cli())).await.unwrap();
+        self.store.write((0..count).map(new).collect(), WriteContext::new(Actor::cli())).await.unwrap();
     }
 
     /// Changes a component, past the admin.
     pub(crate) async fn change(&self, id: ComponentId, json: Value) -> Component {
         let patch = Box::new(ComponentPatch::from_json(json).unwrap());
-        self.write(Operation::Update { id, expected: Expected::Any, patch }).await
+        self.write(ComponentOperation::Update { id, expected: VersionPrecondition::Any, patch }).await
     }
 
     /// Deletes a component, past the admin.
     pub(crate) async fn delete(&self, id: ComponentId) {
-        self.write(Operation::Delete { id, expected: Expected::Any }).await;
+        self.write(ComponentOperation::Delete { id, expected: VersionPrecondition::Any }).await;
     }
 
-    async fn write(&self, operation: Operation) -> Component {
-        let written = self.store.write(Write::one(operation, Actor::token("robot"))).await.unwrap();
-        match &written.results[0] {
-            Done::Created(component) | Done::Updated(component) | Done::Deleted(component) => {
-                component.as_ref().clone()
-            }
-            other => panic!("{other:?}"),
-        }
+    async fn write(&self, operation: ComponentOperation) -> Component {
+        let written =
+            self.store.write_one(operation, WriteContext::new(Actor::token("robot"))).await.unwrap();
+        assert!(!matches!(written.result, OperationResult::Unchanged(_)), "{written:?}");
+        written.result.into_component().as_ref().clone()
     }
 
     /// The component as it is now.

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use inventory_core::Component;
-use inventory_store::{Done, Operation, Store, Write};
+use inventory_store::{ComponentOperation, OperationResult, Store, WriteContext};
 use serde::Serialize;
 
 use super::{BATCH_PATH, batch_body, batch_schema::Batch};
@@ -58,10 +58,10 @@ pub(super) async fn batch(
     // The lease is kept to the end: until then the operations take the memory that the body took.
     let ((operations, idempotency), _lease) = body.read(read).await?;
     let verbs: Vec<_> = operations.iter().map(Verb::of).collect();
-    let write = Write { trace, idempotency, ..Write::all(operations, caller.actor()) };
-    let content = |index: usize| verbs.get(index).copied().map_or("component", Verb::content);
-    let written = store.write(write).await.map_err(|error| failure::of_batch(error, content))?;
-    let results: Vec<_> = written.results.into_iter().filter_map(Outcome::of).collect();
+    let context = WriteContext { trace, idempotency, ..WriteContext::new(caller.actor()) };
+    let member = |index: usize| verbs.get(index).copied().map_or("component", Verb::content);
+    let written = store.write(operations, context).await.map_err(|error| failure::of_batch(error, member))?;
+    let results: Vec<_> = written.result.into_iter().map(Outcome::of).collect();
     let count = results.len();
     let body = body::of_many(Wire { results }, count).await?;
     let mut response = ([(header::CONTENT_TYPE, HeaderValue::from_static(body::JSON))], body).into_response();
@@ -80,11 +80,11 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    fn of(operation: &Operation) -> Self {
+    fn of(operation: &ComponentOperation) -> Self {
         match operation {
-            Operation::Update { .. } => Self::Update,
-            Operation::Delete { .. } => Self::Delete,
-            Operation::Create(_) | Operation::Access(_) => Self::Create,
+            ComponentOperation::Update { .. } => Self::Update,
+            ComponentOperation::Delete { .. } => Self::Delete,
+            ComponentOperation::Create(_) => Self::Create,
         }
     }
 
@@ -132,14 +132,13 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(done: Done) -> Option<Self> {
-        let (op, status, component) = match done {
-            Done::Created(component) => (Verb::Create, Status::Created, component),
-            Done::Updated(component) => (Verb::Update, Status::Updated, component),
-            Done::Unchanged(component) => (Verb::Update, Status::Unchanged, component),
-            Done::Deleted(component) => (Verb::Delete, Status::Deleted, component),
-            Done::Access(_) => return None,
+    fn of(result: OperationResult) -> Self {
+        let (op, status, component) = match result {
+            OperationResult::Created(component) => (Verb::Create, Status::Created, component),
+            OperationResult::Updated(component) => (Verb::Update, Status::Updated, component),
+            OperationResult::Unchanged(component) => (Verb::Update, Status::Unchanged, component),
+            OperationResult::Deleted(component) => (Verb::Delete, Status::Deleted, component),
         };
-        Some(Self { op, status, component })
+        Self { op, status, component }
     }
 }

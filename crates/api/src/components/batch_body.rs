@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use inventory_core::{ComponentId, ComponentPatch, NewComponent};
-use inventory_store::{Expected, Operation};
+use inventory_store::{ComponentOperation, VersionPrecondition};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -29,7 +29,7 @@ const MAX_COLLECTED_ERRORS: usize = 1000;
 const OPERATIONS: &str = "operations";
 
 /// Reads the operations of a body, and reports what is wrong with them.
-pub(super) fn read(body: &[u8], lease: &mut BodyLease) -> Result<Vec<Operation>, Problem> {
+pub(super) fn read(body: &[u8], lease: &mut BodyLease) -> Result<Vec<ComponentOperation>, Problem> {
     let mut reading = Reading::new(lease);
     let beside = Allowance::new(MAX_OPERATION_BYTES);
     let start = body.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -58,7 +58,7 @@ struct Reading<'a> {
     bytes: usize,
     /// That there is no more of it.
     busy: Option<Problem>,
-    operations: Vec<Operation>,
+    operations: Vec<ComponentOperation>,
     /// What is wrong with single operations.
     errors: Vec<ErrorItem>,
     /// What is wrong with the body as a whole.
@@ -116,7 +116,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn finish(self) -> Result<Vec<Operation>, Problem> {
+    fn finish(self) -> Result<Vec<ComponentOperation>, Problem> {
         let Self { operations, errors, whole: mut all, busy, .. } = self;
         if let Some(busy) = busy {
             return Err(busy);
@@ -227,7 +227,7 @@ fn unknown(pointer: &str, name: &str) -> ErrorItem {
     ErrorItem::member(format!("{pointer}/{name}"), "is not a member of this object")
 }
 
-fn operation(pointer: String, value: Value) -> Result<Operation, Vec<ErrorItem>> {
+fn operation(pointer: String, value: Value) -> Result<ComponentOperation, Vec<ErrorItem>> {
     let mut members = Object::of(pointer, value).map_err(|error| vec![error])?;
     let verb = members.take("op", |value| match value.as_str() {
         Some("create") => Ok(Verb::Create),
@@ -240,21 +240,21 @@ fn operation(pointer: String, value: Value) -> Result<Operation, Vec<ErrorItem>>
         None => return Err(members.errors),
         Some(Verb::Create) => {
             let new = members.take_object("component", NewComponent::from_json);
-            new.map(|new| Operation::Create(Box::new(new)))
+            new.map(|new| ComponentOperation::Create(Box::new(new)))
         }
         Some(Verb::Update) => {
             let (id, expected) = (members.take("id", |value| id(&value)), members.take("version", version));
             let patch = members.take_object("patch", ComponentPatch::from_json);
             match (id, expected, patch) {
                 (Some(id), Some(expected), Some(patch)) => {
-                    Some(Operation::Update { id, expected, patch: Box::new(patch) })
+                    Some(ComponentOperation::Update { id, expected, patch: Box::new(patch) })
                 }
                 _ => None,
             }
         }
         Some(Verb::Delete) => {
             match (members.take("id", |value| id(&value)), members.take("version", version)) {
-                (Some(id), Some(expected)) => Some(Operation::Delete { id, expected }),
+                (Some(id), Some(expected)) => Some(ComponentOperation::Delete { id, expected }),
                 _ => None,
             }
         }
@@ -268,11 +268,11 @@ fn id(value: &Value) -> Result<ComponentId, String> {
     text.and_then(|text| text.parse().ok()).map(ComponentId).ok_or_else(|| "must be a UUID".to_owned())
 }
 
-fn version(value: Value) -> Result<Expected, String> {
+fn version(value: Value) -> Result<VersionPrecondition, String> {
     match value {
-        Value::String(any) if any == "*" => Ok(Expected::Any),
+        Value::String(any) if any == "*" => Ok(VersionPrecondition::Any),
         Value::Number(number) => match integer(&number) {
-            Some(version @ 1..) => Ok(Expected::version(version)),
+            Some(version @ 1..) => Ok(VersionPrecondition::version(version)),
             _ => Err("must be a positive integer".to_owned()),
         },
         _ => Err("must be the version that the change is made from, or \"*\" for any".to_owned()),

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use inventory_core::{Component, ComponentPatch, NewComponent};
-use inventory_store::{Done, Operation, Store, Write, Written};
+use inventory_store::{ComponentOperation, Store, WriteContext};
 use serde::Serialize;
 
 use super::{
@@ -67,19 +67,18 @@ pub(super) async fn create(
     let token = caller.token().id;
     let read = move |body: &[u8], _: &mut BodyLease| {
         let new = NewComponent::from_json(json::read(body)?)?;
-        Ok((Operation::Create(Box::new(new)), key.of(token, PATH, body)))
+        Ok((ComponentOperation::Create(Box::new(new)), key.of(token, PATH, body)))
     };
     let ((operation, idempotency), _lease) = body.read(read).await?;
-    let write = Write { trace, idempotency, ..Write::one(operation, caller.actor()) };
-    let written = store.write(write).await?;
-    let replayed = written.replayed;
-    let component = only(written)?;
+    let context = WriteContext { trace, idempotency, ..WriteContext::new(caller.actor()) };
+    let written = store.write_one(operation, context).await?;
+    let component = written.result.into_component();
     let mut response = component_response(StatusCode::CREATED, etag::of(component.version), &*component)?;
     let headers = response.headers_mut();
     if let Ok(location) = HeaderValue::try_from(format!("{PATH}/{}", component.id)) {
         headers.insert(header::LOCATION, location);
     }
-    idempotency::mark(headers, replayed);
+    idempotency::mark(headers, written.replayed);
     Ok(response)
 }
 
@@ -157,9 +156,9 @@ pub(super) async fn update(
 ) -> Result<Response, Problem> {
     let read = |body: &[u8], _: &mut BodyLease| Ok(Box::new(ComponentPatch::from_json(json::read(body)?)?));
     let (patch, _lease) = body.read(read).await?;
-    let operation = Operation::Update { id, expected, patch };
-    let written = store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
-    let component = only(written)?;
+    let operation = ComponentOperation::Update { id, expected, patch };
+    let context = WriteContext { trace, ..WriteContext::new(caller.actor()) };
+    let component = store.write_one(operation, context).await?.result.into_component();
     component_response(StatusCode::OK, etag::of(component.version), &*component)
 }
 
@@ -185,24 +184,10 @@ pub(super) async fn delete(
     State(store): State<Store>,
     Traceparent(trace): Traceparent,
 ) -> Result<StatusCode, Problem> {
-    let operation = Operation::Delete { id, expected };
-    store.write(Write { trace, ..Write::one(operation, caller.actor()) }).await?;
+    let operation = ComponentOperation::Delete { id, expected };
+    let context = WriteContext { trace, ..WriteContext::new(caller.actor()) };
+    store.write_one(operation, context).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The component of a write of one operation.
-fn only(written: Written) -> Result<std::sync::Arc<Component>, Problem> {
-    match written.results.into_iter().next() {
-        Some(
-            Done::Created(component)
-            | Done::Updated(component)
-            | Done::Unchanged(component)
-            | Done::Deleted(component),
-        ) => Ok(component),
-        Some(Done::Access(_)) | None => {
-            Err(Problem::unexpected(Kind::Internal, "the write has no result", &"no component in the result"))
-        }
-    }
 }
 
 fn component_response(

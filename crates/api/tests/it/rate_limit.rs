@@ -202,7 +202,7 @@ async fn past_the_limit_no_token_is_looked_up() {
     }
     service.store.close().await;
     // Without a database a lookup fails, as it does for whoever is not refused before.
-    ask(&service, COMPONENTS, THERE, Some("a-guess")).await.problem(503, "unavailable");
+    ask(&service, COMPONENTS, THERE, Some("a-guess")).await.problem(503, "database-unavailable");
     for guess in 0..GUESSES {
         let answer = ask(&service, COMPONENTS, HERE, Some(&format!("again-{guess}"))).await;
         answer.problem(429, "too-many-requests");

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use inventory_core::{Actor, Component, Recorded, Seq, Subscription};
-use inventory_store::{Config, Done, Operation, Store, Write};
+use inventory_store::{ComponentOperation, Config, OperationResult, Store, WriteContext};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -81,8 +81,8 @@ pub(crate) async fn on_both<F: Future<Output = ()>>(test: impl Fn(&'static TestD
     }
 }
 
-pub(crate) fn new(value: Value) -> Operation {
-    Operation::Create(Box::new(inventory_core::NewComponent::from_json(value).unwrap()))
+pub(crate) fn new(value: Value) -> ComponentOperation {
+    ComponentOperation::Create(Box::new(inventory_core::NewComponent::from_json(value).unwrap()))
 }
 
 pub(crate) fn patch(value: Value) -> Box<inventory_core::ComponentPatch> {
@@ -90,8 +90,8 @@ pub(crate) fn patch(value: Value) -> Box<inventory_core::ComponentPatch> {
 }
 
 pub(crate) async fn create(store: &Store, value: Value) -> Component {
-    let written = store.write(Write::one(new(value), Actor::cli())).await.unwrap();
-    let [Done::Created(component)] = &*written.results else { panic!("{written:?}") };
+    let written = store.write_one(new(value), WriteContext::new(Actor::cli())).await.unwrap();
+    let OperationResult::Created(component) = &written.result else { panic!("{written:?}") };
     (**component).clone()
 }
 

@@ -2,7 +2,8 @@
 
 use inventory_core::{Actor, Clock, ComponentPatch};
 use inventory_store::{
-    Column, Config, Expected, Facets, Filter, From, Operation, Period, Query, Sort, Store, Write,
+    Column, ComponentOperation, Config, Facets, Filter, From, Period, Query, Sort, Store,
+    VersionPrecondition, WriteContext,
 };
 use serde_json::json;
 use time::{Month, macros::datetime};
@@ -29,8 +30,9 @@ fn lines(facets: &Facets) -> Vec<String> {
 async fn change(store: &Store, name: &str) {
     let found = store.components(&query(&[("name", name)])).await.unwrap();
     let patch = Box::new(ComponentPatch::from_json(json!({"mpn": "changed"})).unwrap());
-    let operation = Operation::Update { id: found.items[0].id, expected: Expected::Any, patch };
-    store.write(Write::one(operation, Actor::cli())).await.unwrap();
+    let operation =
+        ComponentOperation::Update { id: found.items[0].id, expected: VersionPrecondition::Any, patch };
+    store.write_one(operation, WriteContext::new(Actor::cli())).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +46,7 @@ async fn facets_count_each_value_under_the_filters() {
                 "tags": if n % 2 == 0 { vec!["a\u{e9}", "b"] } else if n % 5 == 0 { vec!["b"] } else { vec![] },
             }))
         });
-        store.write(Write::all(operations.collect(), Actor::cli())).await.unwrap();
+        store.write(operations.collect(), WriteContext::new(Actor::cli())).await.unwrap();
         let archived = [("status", "archived")];
         for (filters, column, limit, expected, more) in [
             (&[][..], Column::Status, 9, &["active 45", "archived 15"][..], false),
@@ -70,7 +72,7 @@ async fn facets_count_each_value_under_the_filters() {
         // A tag is found as it is written, whether or not the index of the search has it yet.
         let tagged = ["tag-one", "Tag-One", "tag-one-more"];
         let operations = tagged.map(|tag| new(json!({"name": tag, "tags": [tag, "b"]})));
-        store.write(Write::all(operations.into(), Actor::cli())).await.unwrap();
+        store.write(operations.into(), WriteContext::new(Actor::cli())).await.unwrap();
         for _ in 0..2 {
             for tag in tagged {
                 let query = query(&[("tags", tag), ("tags", "b")]);
@@ -83,7 +85,7 @@ async fn facets_count_each_value_under_the_filters() {
             store.index_search().await.unwrap();
         }
         let operations = (0..=Store::MAX_FACETS).map(|n| new(json!({"name": "n", "unit": format!("u{n}")})));
-        store.write(Write::all(operations.collect(), Actor::cli())).await.unwrap();
+        store.write(operations.collect(), WriteContext::new(Actor::cli())).await.unwrap();
         let facets = store.facets(&query(&[]), Column::Unit, usize::MAX).await.unwrap();
         assert_eq!((facets.values.len(), facets.more), (Store::MAX_FACETS, true));
         store.close().await;
@@ -98,7 +100,7 @@ async fn facets_of_many_components_are_counted_so_far() {
         let many = usize::try_from(Store::MAX_COUNTED).unwrap();
         for (number, status) in [(many, "active"), (1, "archived")] {
             let operations = (0..number).map(|_| new(json!({"name": "n", "status": status})));
-            store.write(Write::all(operations.collect(), Actor::cli())).await.unwrap();
+            store.write(operations.collect(), WriteContext::new(Actor::cli())).await.unwrap();
         }
         // The newest ones are among them.
         let facets = store.facets_at_once(&query(&[]), &[Column::Status], 9).await.unwrap();

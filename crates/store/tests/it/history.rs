@@ -3,15 +3,15 @@
 use inventory_core::{
     Actor, Clock, ComponentCreated, ComponentDeleted, ComponentUpdated, Recorded, Seq, TokenCreated,
 };
-use inventory_store::{Config, EventPage, Expected, Operation, Store, Write};
+use inventory_store::{ComponentOperation, Config, EventPage, Store, VersionPrecondition, WriteContext};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use time::macros::{date, datetime};
 
 use crate::database::{create, new, on_both, patch};
 
-async fn carry_out(store: &Store, operation: Operation) {
-    store.write(Write::one(operation, Actor::cli())).await.unwrap();
+async fn carry_out(store: &Store, operation: ComponentOperation) {
+    store.write_one(operation, WriteContext::new(Actor::cli())).await.unwrap();
 }
 
 fn types(events: &[Recorded]) -> Vec<&str> {
@@ -23,13 +23,13 @@ async fn the_history_of_a_component_outlives_it() {
     on_both(|database| async {
         let store = database.open().await;
         let component = create(&store, json!({"name": "a"})).await;
-        let (id, expected) = (component.id, Expected::Any);
+        let (id, expected) = (component.id, VersionPrecondition::Any);
         create(&store, json!({"name": "another"})).await;
         for name in ["b", "c"] {
             let patch = patch(json!({"name": name}));
-            carry_out(&store, Operation::Update { id, expected: expected.clone(), patch }).await;
+            carry_out(&store, ComponentOperation::Update { id, expected: expected.clone(), patch }).await;
         }
-        carry_out(&store, Operation::Delete { id, expected }).await;
+        carry_out(&store, ComponentOperation::Delete { id, expected }).await;
         let whole = store.history(id, None, 10).await.unwrap();
         let all =
             [ComponentDeleted::TYPE, ComponentUpdated::TYPE, ComponentUpdated::TYPE, ComponentCreated::TYPE];
@@ -58,7 +58,7 @@ async fn the_newest_events_of_some_types_come_in_pages() {
             .unwrap();
         // More than one page looks through.
         let operations = (0..7000).map(|n| new(json!({"name": format!("n{n}")}))).collect();
-        store.write(Write::all(operations, Actor::cli())).await.unwrap();
+        store.write(operations, WriteContext::new(Actor::cli())).await.unwrap();
         let page = store.recent(&[ComponentCreated::TYPE], None, 3).await.unwrap();
         assert_eq!(page.events.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [7001, 7000, 6999]);
         let page = store.recent(&[ComponentCreated::TYPE], page.before, 1).await.unwrap();
@@ -85,8 +85,9 @@ async fn activity_is_counted_by_the_day_of_each_event() {
         let early = create(&store, json!({"name": "a"})).await;
         clock.set(datetime!(2027-03-01 00:00 UTC));
         let operations = (0..3).map(|n| new(json!({"name": format!("n{n}")}))).collect();
-        store.write(Write::all(operations, Actor::cli())).await.unwrap();
-        carry_out(&store, Operation::Delete { id: early.id, expected: Expected::Any }).await;
+        store.write(operations, WriteContext::new(Actor::cli())).await.unwrap();
+        carry_out(&store, ComponentOperation::Delete { id: early.id, expected: VersionPrecondition::Any })
+            .await;
         let days = store.activity(4).await.unwrap();
         let days: Vec<_> = days.iter().map(|day| (day.day, day.created, day.deleted)).collect();
         let expected = [

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use inventory_core::{Actor, Clock, Event, Role, Scope, Scopes, Seq, User, UserChange, UserField};
 use inventory_store::{
-    AccessRefusal, Config, Expected, NewPassword, NewToken, Password, Reason, Session, Sessions, SignIn,
-    SignInError, Store, WriteError,
+    Config, NewPassword, NewToken, NoUser, Password, Session, Sessions, SignIn, SignInError, Store,
+    UserConflict, UserNameTaken, VersionPrecondition, WriteError,
 };
 use time::OffsetDateTime;
 
@@ -25,12 +25,9 @@ fn attempt<'a>(name: &'a str, password: &'a str) -> SignIn<'a> {
     SignIn { name, password, address: "192.0.2.7".parse().unwrap(), agent: "a browser", known_browser: false }
 }
 
-fn refusal<T: std::fmt::Debug>(outcome: Result<T, WriteError>) -> AccessRefusal {
+fn conflict<T: std::fmt::Debug, C: std::fmt::Debug>(outcome: Result<T, WriteError<C>>) -> C {
     match outcome {
-        Err(WriteError::Refused(refusals)) => match refusals.into_iter().next().unwrap().reason {
-            Reason::Access(refusal) => refusal,
-            other => panic!("{other}"),
-        },
+        Err(WriteError::Conflict(conflict)) => conflict,
         other => panic!("{other:?}"),
     }
 }
@@ -57,23 +54,25 @@ async fn every_change_of_a_user_is_one_event() {
         let admin = add(&store, "root", Role::Admin).await;
         let anna = add(&store, "anna", Role::Viewer).await;
         let again = store.create_user(anna.name.clone(), Role::Admin, password(PASSWORD), Actor::cli()).await;
-        assert_eq!(refusal(again), AccessRefusal::UserNameTaken(anna.name.clone()));
+        assert_eq!(conflict(again), UserNameTaken(anna.name.clone()));
 
         let promote = UserChange { role: Some(Role::Editor), ..UserChange::default() };
         let by = Actor::user(&admin.name);
         let change = |expected| store.change_user(anna.id, expected, promote.clone(), None, by.clone());
-        let promoted = change(Expected::version(1)).await.unwrap();
+        let promoted = change(VersionPrecondition::version(1)).await.unwrap();
         assert_eq!((promoted.role, promoted.version), (Role::Editor, 2));
         assert_eq!(promoted.updated_by.as_str(), "user:root");
-        let AccessRefusal::StaleUser(current) = refusal(change(Expected::version(1)).await) else { panic!() };
+        let UserConflict::Stale(current) = conflict(change(VersionPrecondition::version(1)).await) else {
+            panic!()
+        };
         assert_eq!(current, promoted);
         // The same again is no change, no version and no event.
-        assert_eq!(change(Expected::Any).await.unwrap(), promoted);
+        assert_eq!(change(VersionPrecondition::Any).await.unwrap(), promoted);
         assert_eq!(store.user(anna.id).await.unwrap().as_ref(), Some(&*promoted));
 
-        let deleted = store.delete_user(anna.id, Expected::version(2), by.clone()).await.unwrap();
+        let deleted = store.delete_user(anna.id, VersionPrecondition::version(2), by.clone()).await.unwrap();
         assert_eq!(deleted, promoted);
-        assert_eq!(refusal(change(Expected::Any).await), AccessRefusal::NoUser);
+        assert_eq!(conflict(change(VersionPrecondition::Any).await), UserConflict::NoUser(NoUser));
         let names: Vec<_> =
             store.users().await.unwrap().into_iter().map(|user| user.name.to_string()).collect();
         assert_eq!(names, ["root"]);
@@ -93,19 +92,20 @@ async fn no_change_leaves_nobody_who_can_let_others_in() {
         let demote = UserChange { role: Some(Role::Editor), ..UserChange::default() };
         // Each demotes the other at the same moment, in a process of its own.
         let (first, second) = tokio::join!(
-            stores[0].change_user(one.id, Expected::Any, demote.clone(), None, Actor::cli()),
-            stores[1].change_user(two.id, Expected::Any, demote.clone(), None, Actor::cli()),
+            stores[0].change_user(one.id, VersionPrecondition::Any, demote.clone(), None, Actor::cli()),
+            stores[1].change_user(two.id, VersionPrecondition::Any, demote.clone(), None, Actor::cli()),
         );
         let refused: Vec<_> = [first, second].into_iter().filter(Result::is_err).collect();
         let [refused] = <[_; 1]>::try_from(refused).expect("one of the two is refused");
-        assert_eq!(refusal(refused), AccessRefusal::LastAdmin);
+        assert_eq!(conflict(refused), UserConflict::LastAdmin);
         let admins = stores[0].users().await.unwrap();
         let last = admins.iter().find(|user| user.role == Role::Admin).unwrap();
         let disable = UserChange { disabled: Some(true), ..UserChange::default() };
-        let disabled = stores[0].change_user(last.id, Expected::Any, disable, None, Actor::cli()).await;
-        assert_eq!(refusal(disabled), AccessRefusal::LastAdmin);
-        let deleted = stores[0].delete_user(last.id, Expected::Any, Actor::cli()).await;
-        assert_eq!(refusal(deleted), AccessRefusal::LastAdmin);
+        let disabled =
+            stores[0].change_user(last.id, VersionPrecondition::Any, disable, None, Actor::cli()).await;
+        assert_eq!(conflict(disabled), UserConflict::LastAdmin);
+        let deleted = stores[0].delete_user(last.id, VersionPrecondition::Any, Actor::cli()).await;
+        assert_eq!(conflict(deleted), UserConflict::LastAdmin);
         for store in stores {
             store.close().await;
         }
@@ -191,8 +191,10 @@ async fn another_password_ends_all_sessions_but_the_one_in_which_it_is_set() {
         let (here, there) = (begin().await, begin().await);
         let new = NewPassword { password: password("another horse battery"), keep: Some(here.session.id) };
         let by = Actor::user(&anna.name);
-        let changed =
-            store.change_user(anna.id, Expected::Any, UserChange::default(), Some(new), by).await.unwrap();
+        let changed = store
+            .change_user(anna.id, VersionPrecondition::Any, UserChange::default(), Some(new), by)
+            .await
+            .unwrap();
         assert_eq!(changed.version, 2);
         assert!(store.session(&here.secret).await.unwrap().is_some());
         assert_eq!(store.session(&there.secret).await.unwrap(), None);
@@ -225,7 +227,7 @@ async fn what_a_user_may_no_longer_do_is_refused_at_once_in_every_process() {
         assert!(may(Scope::Write).await && !may(Scope::Admin).await);
 
         let change = async |change| {
-            here.change_user(anna.id, Expected::Any, change, None, Actor::cli()).await.unwrap();
+            here.change_user(anna.id, VersionPrecondition::Any, change, None, Actor::cli()).await.unwrap();
         };
         change(UserChange { role: Some(Role::Viewer), ..UserChange::default() }).await;
         assert!(may(Scope::Read).await && !may(Scope::Write).await);
@@ -242,7 +244,7 @@ async fn what_a_user_may_no_longer_do_is_refused_at_once_in_every_process() {
             tokio::task::yield_now().await;
         }
         assert_eq!(there.session(&session).await.unwrap(), None, "an ended session stays ended");
-        here.delete_user(anna.id, Expected::Any, Actor::cli()).await.unwrap();
+        here.delete_user(anna.id, VersionPrecondition::Any, Actor::cli()).await.unwrap();
         assert_eq!(there.authenticate(&secret).await.unwrap(), None);
         assert!(here.tokens().await.unwrap().iter().all(|token| token.revoked_at.is_some()));
         let report = here.check().await.unwrap();

@@ -5,7 +5,8 @@ use std::{
 
 use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Seq};
 use inventory_store::{
-    Column, Done, Expected, Filter, From, Operation, Page, Query, ReadError, Sort, Store, Write,
+    Column, ComponentOperation, Filter, From, Page, Query, ReadError, Sort, Store, VersionPrecondition,
+    WriteContext,
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
@@ -162,7 +163,7 @@ async fn pages_go_forward_and_back_in_every_order() {
                 "manufacturer": (n % 2 > 0).then_some("TI"), "unit_cost": (n % 4 > 0).then(|| (n % 5).to_string()),
             })));
         }
-        store.write(Write::all(operations, Actor::cli())).await.unwrap();
+        store.write(operations, WriteContext::new(Actor::cli())).await.unwrap();
         for column in Column::ALL.into_iter().filter(|column| column.sortable()) {
             for descending in [false, true] {
                 let mut query = query(&[], column, descending, 10);
@@ -209,12 +210,8 @@ pub(crate) async fn fill(store: &Store) -> Vec<ComponentId> {
             }))
         })
         .collect();
-    let written = store.write(Write::all(operations, Actor::cli())).await.unwrap();
-    let id = |done: &Done| match done {
-        Done::Created(component) => component.id,
-        other => panic!("{other:?}"),
-    };
-    written.results.iter().map(id).collect()
+    let written = store.write(operations, WriteContext::new(Actor::cli())).await.unwrap();
+    written.result.into_iter().map(|result| result.into_component().id).collect()
 }
 
 /// A change of the value by which a list is sorted, to one of its least or of its greatest.
@@ -249,13 +246,17 @@ pub(crate) async fn disturb(
 ) {
     create(store, json!({"name": format!("name {:03}", random.u32(0..900))})).await;
     if let Some(id) = doomed.pop() {
-        let delete = Operation::Delete { id, expected: Expected::Any };
-        store.write(Write::one(delete, Actor::cli())).await.unwrap();
+        let delete = ComponentOperation::Delete { id, expected: VersionPrecondition::Any };
+        store.write_one(delete, WriteContext::new(Actor::cli())).await.unwrap();
     }
     for _ in 0..3 {
         let id = lasting[random.usize(0..lasting.len())];
-        let update = Operation::Update { id, expected: Expected::Any, patch: far_away(column, random) };
-        store.write(Write::one(update, Actor::cli())).await.unwrap();
+        let update = ComponentOperation::Update {
+            id,
+            expected: VersionPrecondition::Any,
+            patch: far_away(column, random),
+        };
+        store.write_one(update, WriteContext::new(Actor::cli())).await.unwrap();
     }
 }
 
@@ -387,7 +388,7 @@ async fn components_are_found_by_sku() {
         let store = database.open().await;
         let skus: Vec<_> = (0..1200).map(|n| format!("s{n}")).collect();
         let operations = skus.iter().map(|sku| new(json!({"name": "n", "sku": sku})));
-        store.write(Write::all(operations.collect(), Actor::cli())).await.unwrap();
+        store.write(operations.collect(), WriteContext::new(Actor::cli())).await.unwrap();
         let wanted: Vec<_> =
             skus.iter().step_by(2).chain([&"nobody".to_owned()]).map(|sku| sku.parse().unwrap()).collect();
         let found: Vec<Component> = store.components_by_sku(&wanted).await.unwrap();

@@ -1,5 +1,5 @@
 use inventory_core::{Actor, Scope};
-use inventory_store::{AccessRefusal, NewToken, Reason, TokenKey, WriteError};
+use inventory_store::{NewToken, TokenConflict, TokenKey, WriteError};
 
 use crate::database::{assert_sound, on_both};
 
@@ -23,7 +23,7 @@ async fn a_token_is_good_until_it_is_revoked_anywhere() {
             assert_eq!(store.authenticate("inv_wrong").await.unwrap(), None);
         }
         let again = one.create_token(ci(), Actor::cli()).await;
-        assert!(matches!(again, Err(WriteError::Refused(refusals)) if matches!(refusals[0].reason, Reason::Access(AccessRefusal::TokenNameTaken(_)))));
+        assert!(matches!(again, Err(WriteError::Conflict(TokenConflict::NameTaken(_)))));
         one.revoke_token(named("ci"), Actor::cli()).await.unwrap();
         for store in [&one, &two] {
             assert_eq!(store.authenticate(&secret).await.unwrap(), None, "at once, in every process");

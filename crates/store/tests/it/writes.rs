@@ -3,17 +3,18 @@ use std::sync::Arc;
 use futures::FutureExt;
 use inventory_core::{Actor, Clock, Component, Event, Field, Seq};
 use inventory_store::{
-    Config, Done, Expected, Idempotency, Operation, Reason, Refusal, Store, Write, WriteError,
+    ComponentOperation, Config, Conflict, Idempotency, OperationError, OperationErrors, OperationResult,
+    Store, VersionPrecondition, WriteContext, WriteError, WriteFailure,
 };
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use crate::database::{assert_sound, create, new, on_both, patch, take};
 
-fn refusals(error: WriteError) -> Vec<Refusal> {
+fn refusals(error: WriteError<OperationErrors>) -> Vec<OperationError> {
     match error {
-        WriteError::Refused(refusals) => refusals,
-        other => panic!("{other:?}"),
+        WriteError::Conflict(OperationErrors(errors)) => errors,
+        WriteError::Failure(failure) => panic!("{failure}"),
     }
 }
 
@@ -29,15 +30,15 @@ async fn a_change_is_one_event_with_the_whole_state() {
             "custom_fields": {"pins": 14, "rohs": true, "package": "SOIC-14"}, "status": "archived",
         });
         let created = create(&store, full).await;
-        let update = Operation::Update {
+        let update = ComponentOperation::Update {
             id: created.id,
-            expected: Expected::version(1),
+            expected: VersionPrecondition::version(1),
             patch: patch(json!({"name": "74HCT00", "unit_cost": null})),
         };
-        let written = store.write(Write::one(update, Actor::token("t"))).await.unwrap();
-        let [Done::Updated(updated)] = &*written.results else { panic!("{written:?}") };
-        let delete = Operation::Delete { id: created.id, expected: Expected::version(2) };
-        store.write(Write::one(delete, Actor::cli())).await.unwrap();
+        let written = store.write(vec![update], WriteContext::new(Actor::token("t"))).await.unwrap();
+        let [OperationResult::Updated(updated)] = &*written.result else { panic!("{written:?}") };
+        let delete = ComponentOperation::Delete { id: created.id, expected: VersionPrecondition::version(2) };
+        store.write(vec![delete], WriteContext::new(Actor::cli())).await.unwrap();
 
         let seen = take(&mut events, 3).await;
         assert_eq!(seen.iter().map(|event| event.seq).collect::<Vec<_>>(), [Seq(1), Seq(2), Seq(3)]);
@@ -81,10 +82,13 @@ async fn an_update_that_changes_nothing_is_no_event() {
     on_both(|database| async {
         let store = database.open().await;
         let created = create(&store, json!({"name": "a"})).await;
-        let same =
-            Operation::Update { id: created.id, expected: Expected::Any, patch: patch(json!({"name": "a"})) };
-        let written = store.write(Write::one(same, Actor::cli())).await.unwrap();
-        assert_eq!(written.results, [Done::Unchanged(Arc::new(created))]);
+        let same = ComponentOperation::Update {
+            id: created.id,
+            expected: VersionPrecondition::Any,
+            patch: patch(json!({"name": "a"})),
+        };
+        let written = store.write(vec![same], WriteContext::new(Actor::cli())).await.unwrap();
+        assert_eq!(written.result, [OperationResult::Unchanged(Arc::new(created))]);
         assert_sound(&store, 1, 1).await;
         store.close().await;
     })
@@ -97,15 +101,19 @@ async fn a_stale_version_is_refused_with_the_current_state() {
         let store = database.open().await;
         let created = create(&store, json!({"name": "a"})).await;
         for operation in [
-            Operation::Update {
+            ComponentOperation::Update {
                 id: created.id,
-                expected: Expected::version(7),
+                expected: VersionPrecondition::version(7),
                 patch: patch(json!({"name": "b"})),
             },
-            Operation::Delete { id: created.id, expected: Expected::OneOf(vec![]) },
+            ComponentOperation::Delete { id: created.id, expected: VersionPrecondition::OneOf(vec![]) },
         ] {
-            let refused = refusals(store.write(Write::one(operation, Actor::cli())).await.unwrap_err());
-            assert_eq!(refused, [Refusal { index: 0, reason: Reason::Stale(Arc::new(created.clone())) }]);
+            let refused =
+                refusals(store.write(vec![operation], WriteContext::new(Actor::cli())).await.unwrap_err());
+            assert_eq!(
+                refused,
+                [OperationError { index: 0, conflict: Conflict::Stale(Arc::new(created.clone())) }]
+            );
         }
         assert_sound(&store, 1, 1).await;
         store.close().await;
@@ -121,14 +129,14 @@ async fn several_operations_are_all_or_none() {
         let operations = vec![
             new(json!({"name": "b", "sku": "free"})),
             new(json!({"name": "c", "sku": "taken"})),
-            Operation::Update {
+            ComponentOperation::Update {
                 id: taken.id,
-                expected: Expected::version(1),
+                expected: VersionPrecondition::version(1),
                 patch: patch(json!({"name": "d"})),
             },
-            Operation::Delete { id: taken.id, expected: Expected::version(1) },
+            ComponentOperation::Delete { id: taken.id, expected: VersionPrecondition::version(1) },
         ];
-        let refused = refusals(store.write(Write::all(operations, Actor::cli())).await.unwrap_err());
+        let refused = refusals(store.write(operations, WriteContext::new(Actor::cli())).await.unwrap_err());
         // Also the last one: by then the component has version 2.
         assert_eq!(refused.iter().map(|refusal| refusal.index).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(store.component(taken.id).await.unwrap().unwrap(), taken);
@@ -136,12 +144,15 @@ async fn several_operations_are_all_or_none() {
 
         // A sku that an operation frees is free for the next.
         let operations = vec![
-            Operation::Delete { id: taken.id, expected: Expected::version(1) },
+            ComponentOperation::Delete { id: taken.id, expected: VersionPrecondition::version(1) },
             new(json!({"name": "b", "sku": "taken"})),
             new(json!({"name": "c"})),
         ];
-        let written = store.write(Write::all(operations, Actor::cli())).await.unwrap();
-        assert!(matches!(&*written.results, [Done::Deleted(_), Done::Created(_), Done::Created(_)]));
+        let written = store.write(operations, WriteContext::new(Actor::cli())).await.unwrap();
+        assert!(matches!(
+            &*written.result,
+            [OperationResult::Deleted(_), OperationResult::Created(_), OperationResult::Created(_)]
+        ));
         assert_sound(&store, 2, 4).await;
         store.close().await;
     })
@@ -156,21 +167,27 @@ async fn an_update_to_a_taken_sku_fails_alone() {
         let other = create(&store, json!({"name": "b", "sku": "b"})).await;
         let writes = (0..20).map(|n| {
             let operation = if n % 2 == 0 {
-                Operation::Update { id: other.id, expected: Expected::Any, patch: patch(json!({"sku": "a"})) }
+                ComponentOperation::Update {
+                    id: other.id,
+                    expected: VersionPrecondition::Any,
+                    patch: patch(json!({"sku": "a"})),
+                }
             } else {
                 new(json!({"name": format!("n{n}")}))
             };
             let store = store.clone();
-            tokio::spawn(async move { store.write(Write::one(operation, Actor::cli())).await })
+            tokio::spawn(async move { store.write(vec![operation], WriteContext::new(Actor::cli())).await })
         });
         let answers = futures::future::join_all(writes.collect::<Vec<_>>()).await;
         for (n, answer) in answers.into_iter().enumerate() {
             match answer.unwrap() {
-                Ok(written) => assert!(n % 2 == 1 && matches!(&*written.results, [Done::Created(_)])),
+                Ok(written) => {
+                    assert!(n % 2 == 1 && matches!(&*written.result, [OperationResult::Created(_)]));
+                }
                 Err(error) => {
                     assert_eq!(n % 2, 0);
-                    let taken = Reason::SkuTaken("a".parse().unwrap());
-                    assert_eq!(refusals(error), [Refusal { index: 0, reason: taken }]);
+                    let taken = Conflict::SkuTaken("a".parse().unwrap());
+                    assert_eq!(refusals(error), [OperationError { index: 0, conflict: taken }]);
                 }
             }
         }
@@ -191,7 +208,7 @@ async fn a_sku_that_many_ask_for_is_given_once() {
                 let store = stores[client % 2].clone();
                 tasks.push(tokio::spawn(async move {
                     let operation = new(json!({"name": "n", "sku": format!("sku-{sku}")}));
-                    store.write(Write::one(operation, Actor::cli())).await
+                    store.write(vec![operation], WriteContext::new(Actor::cli())).await
                 }));
             }
         }
@@ -200,7 +217,10 @@ async fn a_sku_that_many_ask_for_is_given_once() {
             match answer.unwrap() {
                 Ok(_) => created += 1,
                 Err(error) => {
-                    assert!(matches!(&*refusals(error), [Refusal { reason: Reason::SkuTaken(_), .. }]));
+                    assert!(matches!(
+                        &*refusals(error),
+                        [OperationError { conflict: Conflict::SkuTaken(_), .. }]
+                    ));
                 }
             }
         }
@@ -213,14 +233,14 @@ async fn a_sku_that_many_ask_for_is_given_once() {
     .await;
 }
 
-fn keyed(operations: Vec<Operation>, key: &str, fingerprint: u8) -> Write {
-    Write {
+fn keyed(key: &str, fingerprint: u8) -> WriteContext {
+    WriteContext {
         idempotency: Some(Idempotency {
             scope: "client".to_owned(),
             key: key.to_owned(),
             fingerprint: [fingerprint; 32],
         }),
-        ..Write::all(operations, Actor::cli())
+        ..WriteContext::new(Actor::cli())
     }
 }
 
@@ -230,30 +250,34 @@ async fn an_idempotency_key_answers_as_the_first_time() {
         let start = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let clock = Clock::fixed(start);
         let store = Store::open(Config { clock: clock.clone(), ..database.config() }).await.unwrap();
-        let write = |fingerprint| keyed(vec![new(json!({"name": "a", "sku": "a"}))], "k", fingerprint);
-        let first = store.write(write(1)).await.unwrap();
+        let operations = || vec![new(json!({"name": "a", "sku": "a"}))];
+        let write = |fingerprint| store.write(operations(), keyed("k", fingerprint));
+        let first = write(1).await.unwrap();
         assert!(!first.replayed);
         // Concurrently, and from another process.
         let other = Store::open(Config { clock: clock.clone(), ..database.config() }).await.unwrap();
         let again = (0..16).map(|n| if n % 2 == 0 { store.clone() } else { other.clone() });
-        let again = again.map(|store| tokio::spawn(async move { store.write(write(1)).await.unwrap() }));
+        let again = again.map(|store| {
+            let operations = operations();
+            tokio::spawn(async move { store.write(operations, keyed("k", 1)).await.unwrap() })
+        });
         for answer in futures::future::join_all(again.collect::<Vec<_>>()).await {
             let answer = answer.unwrap();
             assert!(answer.replayed);
-            assert_eq!(answer.results, first.results);
+            assert_eq!(answer.result, first.result);
         }
-        assert!(matches!(store.write(write(2)).await, Err(WriteError::KeyReused)));
+        assert!(matches!(write(2).await, Err(WriteError::Failure(WriteFailure::KeyReused))));
         // A refusal is an answer, too: it stays when the reason for it is gone.
-        let refused = || keyed(vec![new(json!({"name": "b", "sku": "a"}))], "refused", 3);
-        let reason = refusals(store.write(refused()).await.unwrap_err());
-        let [Done::Created(component)] = &*first.results else { panic!() };
-        let delete = Operation::Delete { id: component.id, expected: Expected::Any };
-        store.write(Write::one(delete, Actor::cli())).await.unwrap();
-        assert_eq!(refusals(store.write(refused()).await.unwrap_err()), reason);
+        let refused = || store.write(vec![new(json!({"name": "b", "sku": "a"}))], keyed("refused", 3));
+        let reason = refusals(refused().await.unwrap_err());
+        let [OperationResult::Created(component)] = &*first.result else { panic!() };
+        let delete = ComponentOperation::Delete { id: component.id, expected: VersionPrecondition::Any };
+        store.write(vec![delete], WriteContext::new(Actor::cli())).await.unwrap();
+        assert_eq!(refusals(refused().await.unwrap_err()), reason);
         assert_sound(&store, 0, 2).await;
         // A day later the key is as good as new.
         clock.set(start + Duration::hours(24) + Duration::seconds(1));
-        assert!(!store.write(write(4)).await.unwrap().replayed);
+        assert!(!write(4).await.unwrap().replayed);
         assert_sound(&store, 1, 3).await;
         store.close().await;
         other.close().await;
@@ -267,14 +291,14 @@ async fn concurrent_first_uses_of_a_key_are_one_write() {
         let stores = [database.open().await, database.open().await];
         let tasks = (0..32).map(|n| {
             let store = stores[n % 2].clone();
-            tokio::spawn(async move { store.write(keyed(vec![new(json!({"name": "a"}))], "k", 1)).await })
+            tokio::spawn(async move { store.write(vec![new(json!({"name": "a"}))], keyed("k", 1)).await })
         });
         let mut fresh = 0;
         let mut ids = std::collections::HashSet::new();
         for answer in futures::future::join_all(tasks.collect::<Vec<_>>()).await {
             let written = answer.unwrap().unwrap();
             fresh += usize::from(!written.replayed);
-            let [Done::Created(component)] = &*written.results else { panic!() };
+            let [OperationResult::Created(component)] = &*written.result else { panic!() };
             ids.insert(component.id);
         }
         assert_eq!((fresh, ids.len()), (1, 1));
@@ -292,7 +316,8 @@ async fn a_write_whose_asker_hangs_up_is_carried_out() {
         let store = database.open().await;
         let mut events = store.bus().subscribe("test");
         for n in 0..20 {
-            let asked = store.write(Write::one(new(json!({"name": format!("n{n}")})), Actor::cli()));
+            let asked =
+                store.write(vec![new(json!({"name": format!("n{n}")}))], WriteContext::new(Actor::cli()));
             // Polled once, which hands it to the writer, and dropped.
             futures::future::select(Box::pin(asked), futures::future::ready(())).await;
         }
@@ -315,8 +340,10 @@ async fn the_close_finishes_what_was_asked() {
         let writes: Vec<_> = (0..200)
             .map(|n| {
                 let store = store.clone();
-                let write = Write::one(new(json!({"name": format!("n{n}")})), Actor::cli());
-                let mut asked = Box::pin(tokio::task::unconstrained(async move { store.write(write).await }));
+                let operations = vec![new(json!({"name": format!("n{n}")}))];
+                let context = WriteContext::new(Actor::cli());
+                let write = async move { store.write(operations, context).await };
+                let mut asked = Box::pin(tokio::task::unconstrained(write));
                 // Polled once, which hands it to the writer.
                 assert!((&mut asked).now_or_never().is_none());
                 asked
@@ -332,8 +359,8 @@ async fn the_close_finishes_what_was_asked() {
         }
         assert_eq!(seen, (1..=200).map(Seq).collect::<Vec<_>>());
         assert!(matches!(
-            store.write(Write::one(new(json!({"name": "late"})), Actor::cli())).await,
-            Err(WriteError::Busy)
+            store.write(vec![new(json!({"name": "late"}))], WriteContext::new(Actor::cli())).await,
+            Err(WriteError::Failure(WriteFailure::Busy))
         ));
         let store = database.open().await;
         assert_sound(&store, 200, 200).await;
@@ -361,9 +388,10 @@ async fn a_mixed_load_leaves_a_sound_database() {
                     for _ in 0..if random.u8(0..20) == 0 { 5 } else { 1 } {
                         let target = (!known.is_empty()).then(|| known[random.usize(0..known.len())].clone());
                         let stale = u64::from(random.u8(0..5) == 0);
-                        let expected = |component: &Component| Expected::version(component.version + stale);
+                        let expected =
+                            |component: &Component| VersionPrecondition::version(component.version + stale);
                         operations.push(match (random.u8(0..10), target) {
-                            (0..=2, Some(target)) => Operation::Update {
+                            (0..=2, Some(target)) => ComponentOperation::Update {
                                 id: target.id,
                                 expected: expected(&target),
                                 patch: patch(
@@ -371,28 +399,28 @@ async fn a_mixed_load_leaves_a_sound_database() {
                                 ),
                             },
                             (3..=5, Some(target)) => {
-                                Operation::Delete { id: target.id, expected: expected(&target) }
+                                ComponentOperation::Delete { id: target.id, expected: expected(&target) }
                             }
                             _ => new(json!({"name": "n", "sku": sku})),
                         });
                     }
-                    match store.write(Write::all(operations, Actor::cli())).await {
+                    match store.write(operations, WriteContext::new(Actor::cli())).await {
                         Ok(written) => {
-                            for done in written.results {
+                            for done in written.result {
                                 match done {
-                                    Done::Created(component) => known.push((*component).clone()),
-                                    Done::Updated(component) | Done::Unchanged(component) => {
+                                    OperationResult::Created(component) => known.push((*component).clone()),
+                                    OperationResult::Updated(component)
+                                    | OperationResult::Unchanged(component) => {
                                         known.retain(|other| other.id != component.id);
                                         known.push((*component).clone());
                                     }
-                                    Done::Deleted(component) => {
+                                    OperationResult::Deleted(component) => {
                                         known.retain(|other| other.id != component.id);
                                     }
-                                    other @ Done::Access(_) => panic!("{other:?}"),
                                 }
                             }
                         }
-                        Err(WriteError::Refused(_)) => {}
+                        Err(WriteError::Conflict(_)) => {}
                         Err(error) => panic!("{error}"),
                     }
                 }

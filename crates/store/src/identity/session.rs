@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    AccessDone, AccessOperation, AccessRefusal, NewSession, PasswordHash, Sessions,
+    command::{BeginSession, EndSessions, RecordRefusal, Sessions, submit},
+    conflict::{NoUser, UserChanged},
+    password::PasswordHash,
     refusals::{self, Fate, Refused},
     token::{hash, random_text},
 };
@@ -21,7 +23,7 @@ use crate::{
     entity::{user_account, user_session},
     error::ReadError,
     store::Store,
-    write::{Done, Operation, Reason, Write, WriteError},
+    write::{WriteError, WriteFailure},
 };
 
 /// How many random bytes the secret of a session has.
@@ -99,7 +101,7 @@ pub enum SignInError {
     Unavailable(#[from] ReadError),
     /// The session could not be written.
     #[error(transparent)]
-    Write(WriteError),
+    Write(WriteFailure),
 }
 
 impl Store {
@@ -142,21 +144,16 @@ impl Store {
         let agent: String = agent.chars().filter(|char| !char.is_control()).take(MAX_AGENT_CHARS).collect();
         // Version 4: a session's id is shown to administrators and should tell nothing of others.
         let id = SessionId(Uuid::new_v4());
-        let session = NewSession { id, hash: hash(&secret), user: user.id, address, agent: agent.clone() };
-        let operation = Operation::access(AccessOperation::SignIn { session, password });
-        match self.write(Write::one(operation, Actor::user(&user.name))).await {
-            Ok(_) => {}
-            Err(WriteError::Refused(refusals))
-                if refusals.iter().any(|refusal| {
-                    matches!(
-                        refusal.reason,
-                        Reason::Access(AccessRefusal::UserChanged | AccessRefusal::NoUser)
-                    )
-                }) =>
-            {
+        let actor = Actor::user(&user.name);
+        let agent_text = agent.clone();
+        let command =
+            BeginSession { id, hash: hash(&secret), user: user.id, address, agent: agent_text, password };
+        match submit(self.writes(), command, actor).await {
+            Ok(()) => {}
+            Err(WriteError::Conflict(UserChanged)) => {
                 return self.refuse(Some(user.id), address, SignInRefusal::WrongPassword).await;
             }
-            Err(error) => return Err(SignInError::Write(error)),
+            Err(WriteError::Failure(failure)) => return Err(SignInError::Write(failure)),
         }
         let now = self.clock().now();
         let session = Session { id, user, created_at: now, seen_at: now, address, agent };
@@ -188,10 +185,10 @@ impl Store {
         Err(SignInError::Refused)
     }
 
-    async fn record(&self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteError> {
+    async fn record(&self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteFailure> {
         let Refused { user, address, reason } = refused;
-        let operation = AccessOperation::RefuseSignIn { user, address, reason, count };
-        self.write(Write::one(Operation::access(operation), Actor::system())).await.map(drop)
+        let command = RecordRefusal { user, address, reason, count };
+        Ok(submit(self.writes(), command, Actor::system()).await?)
     }
 
     /// Makes one event of the refusals that had none.
@@ -293,12 +290,13 @@ impl Store {
     }
 
     /// Ends sessions of a user, and returns how many.
-    pub async fn sign_out(&self, user: UserId, which: Sessions, actor: Actor) -> Result<u64, WriteError> {
-        let operation = Operation::access(AccessOperation::SignOut { user, which });
-        match self.write(Write::one(operation, actor)).await?.results.pop() {
-            Some(Done::Access(AccessDone::SignedOut(count))) => Ok(count),
-            _ => Err(WriteError::Unknown),
-        }
+    pub async fn sign_out(
+        &self,
+        user: UserId,
+        which: Sessions,
+        actor: Actor,
+    ) -> Result<u64, WriteError<NoUser>> {
+        submit(self.writes(), EndSessions { user, which }, actor).await
     }
 }
 
@@ -337,7 +335,7 @@ mod tests {
     use inventory_core::{Role, UserChange};
 
     use super::*;
-    use crate::{Config, Expected, Password};
+    use crate::{Config, Password, VersionPrecondition};
 
     #[tokio::test]
     async fn an_attempt_is_the_same_work_whoever_is_named() {
@@ -350,7 +348,7 @@ mod tests {
         }
         let bert = store.user_named(&"bert".parse().unwrap()).await.unwrap().unwrap();
         let disable = UserChange { disabled: Some(true), ..UserChange::default() };
-        store.change_user(bert.id, Expected::Any, disable, None, Actor::cli()).await.unwrap();
+        store.change_user(bert.id, VersionPrecondition::Any, disable, None, Actor::cli()).await.unwrap();
         for (count, name) in (1..).zip(["anna", "bert", "nobody", "no name at all", ""]) {
             let address = "192.0.2.7".parse().unwrap();
             let attempt = SignIn { name, password: "a guess", address, agent: "", known_browser: false };

@@ -20,13 +20,16 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{AccessDone, AccessOperation, AccessRefusal, TokenKey};
+use super::{
+    command::{CreateToken, ReplaceToken, RevokeToken, TokenKey, submit},
+    conflict::{NoToken, TokenConflict},
+};
 use crate::{
     database::Database,
     entity::{token, token_use, user_account},
     error::ReadError,
     store::Store,
-    write::{Done, Operation, Reason, Refusal, Write, WriteError},
+    write::WriteError,
 };
 
 /// What every secret begins with, so that secret scanners and people know one.
@@ -244,10 +247,10 @@ impl Store {
         &self,
         new: NewToken,
         actor: Actor,
-    ) -> Result<(Arc<Token>, String), WriteError> {
-        let random = random_text::<SECRET_BYTES>().map_err(WriteError::from)?;
-        let secret = format!("{SECRET_PREFIX}{random}");
-        let token = self.token_write(vec![self.create_operation(new, &secret)], actor).await?;
+    ) -> Result<(Arc<Token>, String), WriteError<TokenConflict>> {
+        let secret = format!("{SECRET_PREFIX}{}", random_text::<SECRET_BYTES>()?);
+        let command = self.create_command(new, &secret);
+        let token = submit(self.writes(), command, actor).await?;
         Ok((token, secret))
     }
 
@@ -258,53 +261,40 @@ impl Store {
         name: &str,
         secret: &str,
         actor: Actor,
-    ) -> Result<Arc<Token>, WriteError> {
+    ) -> Result<Arc<Token>, WriteError<TokenConflict>> {
         let new = NewToken::new(name, [Scope::Admin]);
         loop {
-            let current = active(self.database(), name).await?;
-            let mut operations = vec![self.create_operation(new.clone(), secret)];
-            match current {
+            let command = self.create_command(new.clone(), secret);
+            match active(self.database(), name).await? {
                 Some(row) if row.hash == hash(secret) && row.scopes == new.scopes.to_string() => {
-                    return Token::try_from(row).map(Arc::new).map_err(WriteError::from);
+                    return Ok(Arc::new(Token::try_from(row)?));
                 }
                 Some(_) => {
-                    operations.insert(0, AccessOperation::RevokeToken(TokenKey::Name(name.to_owned())));
+                    let token = submit(self.writes(), ReplaceToken(command), actor).await?;
+                    outlast_leases().await;
+                    return Ok(token);
                 }
-                None => {}
-            }
-            let single = operations.len() == 1;
-            match self.token_write(operations, actor.clone()).await {
-                // Another process that starts at the same moment was faster: look again at what it made.
-                Err(WriteError::Refused(refusals))
-                    if single && self.someone_else_made(name, &refusals).await => {}
-                Err(WriteError::Refused(refusals))
-                    if refusals.iter().any(|refusal| {
-                        matches!(refusal.reason, Reason::Access(AccessRefusal::NoToken(_)))
-                    }) => {}
-                written => {
-                    if !single && written.is_ok() {
-                        outlast_leases().await;
-                    }
-                    return written;
-                }
+                None => match submit(self.writes(), command, actor.clone()).await {
+                    // Another process that starts at the same moment was faster. Look again at what it made.
+                    Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => {}
+                    created => return created,
+                },
             }
         }
     }
 
-    async fn someone_else_made(&self, name: &str, refusals: &[Refusal]) -> bool {
-        let taken =
-            |refusal: &Refusal| matches!(refusal.reason, Reason::Access(AccessRefusal::TokenNameTaken(_)));
-        refusals.iter().any(taken) && matches!(active(self.database(), name).await, Ok(Some(_)))
-    }
-
     /// Revokes a token. When this returns, no process on the database takes it.
-    pub async fn revoke_token(&self, which: TokenKey, actor: Actor) -> Result<Arc<Token>, WriteError> {
-        let token = self.token_write(vec![AccessOperation::RevokeToken(which)], actor).await?;
+    pub async fn revoke_token(
+        &self,
+        which: TokenKey,
+        actor: Actor,
+    ) -> Result<Arc<Token>, WriteError<NoToken>> {
+        let token = submit(self.writes(), RevokeToken(which), actor).await?;
         outlast_leases().await;
         Ok(token)
     }
 
-    fn create_operation(&self, new: NewToken, secret: &str) -> AccessOperation {
+    fn create_command(&self, new: NewToken, secret: &str) -> CreateToken {
         let NewToken { name, owner, scopes, expires_at } = new;
         let token = Token {
             id: TokenId(Uuid::now_v7()),
@@ -318,19 +308,7 @@ impl Store {
             expires_at,
             revoked_at: None,
         };
-        AccessOperation::CreateToken { token: Arc::new(token), hash: hash(secret) }
-    }
-
-    async fn token_write(
-        &self,
-        operations: Vec<AccessOperation>,
-        actor: Actor,
-    ) -> Result<Arc<Token>, WriteError> {
-        let operations = operations.into_iter().map(Operation::access).collect();
-        match self.write(Write::all(operations, actor)).await?.results.pop() {
-            Some(Done::Access(AccessDone::Token(token))) => Ok(token),
-            _ => Err(WriteError::Unknown),
-        }
+        CreateToken { token: Arc::new(token), hash: hash(secret) }
     }
 
     /// All tokens, also revoked ones, oldest first.

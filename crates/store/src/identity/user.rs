@@ -5,12 +5,17 @@ use std::sync::Arc;
 use inventory_core::{Actor, Role, SessionId, User, UserChange, UserId, UserName};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{AccessDone, AccessOperation, Password, token::outlast_leases};
+use super::{
+    command::{ChangeUser, CreateUser, DeleteUser, submit},
+    conflict::{UserConflict, UserNameTaken},
+    password::Password,
+    token::outlast_leases,
+};
 use crate::{
     entity::user_account,
     error::ReadError,
     store::Store,
-    write::{Done, Expected, Operation, Write, WriteError},
+    write::{VersionPrecondition, WriteError},
 };
 
 /// Another password of a user.
@@ -30,11 +35,11 @@ impl Store {
         role: Role,
         password: Password,
         actor: Actor,
-    ) -> Result<Arc<User>, WriteError> {
+    ) -> Result<Arc<User>, WriteError<UserNameTaken>> {
         let user = User::new(UserId::generate(), name, role, self.clock().now(), actor.clone());
-        let password = self.hashed(password).await?;
-        let operation = AccessOperation::CreateUser { user: Arc::new(user), password };
-        self.user_write(operation, actor).await
+        let password = self.passwords().hash(password).await?;
+        let command = CreateUser { user: Arc::new(user), password };
+        submit(self.writes(), command, actor).await
     }
 
     /// Changes a user, and with `password` sets another one. A new password, like keeping the user out, ends
@@ -43,19 +48,19 @@ impl Store {
     pub async fn change_user(
         &self,
         id: UserId,
-        expected: Expected,
+        expected: VersionPrecondition,
         change: UserChange,
         password: Option<NewPassword>,
         actor: Actor,
-    ) -> Result<Arc<User>, WriteError> {
+    ) -> Result<Arc<User>, WriteError<UserConflict>> {
         let (password, keep) = match password {
-            Some(NewPassword { password, keep }) => (Some(self.hashed(password).await?), keep),
+            Some(NewPassword { password, keep }) => (Some(self.passwords().hash(password).await?), keep),
             None => (None, None),
         };
         let may_narrow = change.role.is_some() || change.disabled == Some(true);
         let change = UserChange { password: password.is_some(), ..change };
-        let operation = AccessOperation::ChangeUser { id, expected, change, password, keep };
-        let user = self.user_write(operation, actor).await?;
+        let command = ChangeUser { id, expected, change, password, keep };
+        let user = submit(self.writes(), command, actor).await?;
         if may_narrow {
             outlast_leases().await;
         }
@@ -66,23 +71,13 @@ impl Store {
     pub async fn delete_user(
         &self,
         id: UserId,
-        expected: Expected,
+        expected: VersionPrecondition,
         actor: Actor,
-    ) -> Result<Arc<User>, WriteError> {
-        let user = self.user_write(AccessOperation::DeleteUser { id, expected }, actor).await?;
+    ) -> Result<Arc<User>, WriteError<UserConflict>> {
+        let command = DeleteUser { id, expected };
+        let user = submit(self.writes(), command, actor).await?;
         outlast_leases().await;
         Ok(user)
-    }
-
-    async fn hashed(&self, password: Password) -> Result<super::PasswordHash, WriteError> {
-        Ok(self.passwords().hash(password).await?)
-    }
-
-    async fn user_write(&self, operation: AccessOperation, actor: Actor) -> Result<Arc<User>, WriteError> {
-        match self.write(Write::one(Operation::access(operation), actor)).await?.results.pop() {
-            Some(Done::Access(AccessDone::User(user))) => Ok(user),
-            _ => Err(WriteError::Unknown),
-        }
     }
 
     /// All users, by name.

@@ -8,11 +8,11 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
+use super::operation::{Idempotency, OperationError, OperationResult};
 use crate::{
     database::Database,
     db::Transaction,
     entity::idempotency_key::{ActiveModel, Column, Entity},
-    write::{Done, Idempotency, Refusal},
 };
 
 /// Whose a key is.
@@ -20,7 +20,7 @@ pub(crate) enum Claim {
     /// This write's: nobody used it in [`Idempotency::KEPT_FOR`].
     New,
     /// An earlier write's, of the same request, which came to this.
-    Used(Result<Vec<Done>, Vec<Refusal>>),
+    Used(Result<Vec<OperationResult>, Vec<OperationError>>),
     /// An earlier write's, of another request.
     Reused,
 }
@@ -62,7 +62,7 @@ pub(crate) async fn claim(
 pub(crate) async fn settle(
     transaction: &Transaction,
     key: &Idempotency,
-    outcome: &Result<Vec<Done>, Vec<Refusal>>,
+    outcome: &Result<Vec<OperationResult>, Vec<OperationError>>,
 ) -> Result<(), DbErr> {
     let outcome = serde_json::to_string(outcome).map_err(|error| DbErr::Json(error.to_string()))?;
     Entity::update_many()

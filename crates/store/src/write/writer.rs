@@ -7,7 +7,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,22 +16,17 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
 use inventory_core::{CoreTask, EventId, Origin, Recorded, Seq, micros};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::{context::PendingEvent, executor::execute, operation::WriteFailure, queue::Request};
 use crate::{
     activity,
     database::Database,
     entity::event_log,
     fault::{Fault, fault},
     log,
-    prepare::Prepared,
-    transaction::{Answer, Draft, carry_out},
-    write::{WriteError, Written},
 };
 
 /// How many writes one transaction takes.
@@ -39,11 +34,6 @@ const MAX_WRITES: usize = 64;
 /// How many operations one transaction takes, unless a single write has more. It bounds how long the first
 /// of a batch waits for the last, as a time would, and gives the same batches on every machine.
 const MAX_OPERATIONS: usize = 512;
-/// How many writes may wait. Further ones are refused at once.
-pub(crate) const QUEUE: usize = 1024;
-/// How long a write waits for its transaction to begin before it is refused: well below the 30 s after which requests
-/// and most clients give up.
-pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How old the oldest write of a transaction may become before the service counts as not ready.
 pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(8);
 /// How often a transaction is tried again after a lock conflict or a lost connection, for how long, and the pauses
@@ -54,75 +44,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
 /// How often the log is asked whether a commit whose answer was lost took place.
 const INQUIRIES: usize = 10;
-
-/// A write on its way, and where its answer goes.
-pub(crate) struct Request {
-    pub(crate) write: Prepared,
-    pub(crate) waiter: Waiter,
-}
-
-/// Where the answer to a write goes.
-pub(crate) struct Waiter {
-    answer: oneshot::Sender<Result<Written, WriteError>>,
-    claim: Arc<Claim>,
-    since: Instant,
-}
-
-impl Waiter {
-    /// A waiter, and the end of it that whoever asked keeps.
-    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<Written, WriteError>>, Arc<Claim>) {
-        let (answer, answered) = oneshot::channel();
-        let claim = Arc::<Claim>::default();
-        (Self { answer, claim: Arc::clone(&claim), since: Instant::now() }, answered, claim)
-    }
-}
-
-/// Who decides about a write that waits: the writer, which carries it out, or whoever asked, who withdraws it. The
-/// first one wins, so a write that was refused for waiting is never carried out.
-#[derive(Debug, Default)]
-pub(crate) struct Claim(AtomicU8);
-
-impl Claim {
-    const WAITING: u8 = 0;
-    const TAKEN: u8 = 1;
-    const WITHDRAWN: u8 = 2;
-
-    /// Takes the write for a transaction. `false` if it was withdrawn.
-    fn take(&self) -> bool {
-        self.decide(Self::TAKEN)
-    }
-
-    /// Withdraws the write. `false` if it was taken.
-    pub(crate) fn withdraw(&self) -> bool {
-        self.decide(Self::WITHDRAWN)
-    }
-
-    fn decide(&self, decision: u8) -> bool {
-        let decided = self.0.compare_exchange(Self::WAITING, decision, Ordering::AcqRel, Ordering::Acquire);
-        decided.is_ok() || decided == Err(decision)
-    }
-}
-
-/// Writes of one transaction, each with its waiter.
-struct Batch {
-    writes: Vec<Prepared>,
-    waiters: Vec<Waiter>,
-}
-
-impl Batch {
-    /// Takes the writes, but for those that were withdrawn.
-    fn claim(&mut self) {
-        let Self { writes, waiters } = self;
-        let taken: Vec<_> = waiters.iter().map(|waiter| waiter.claim.take()).collect();
-        if taken.iter().all(|taken| *taken) {
-            return;
-        }
-        let mut each = taken.iter();
-        writes.retain(|_| each.next().is_some_and(|taken| *taken));
-        let mut each = taken.iter();
-        waiters.retain(|_| each.next().is_some_and(|taken| *taken));
-    }
-}
 
 /// What the writer has done since it was started.
 #[derive(Debug, Default)]
@@ -200,30 +121,27 @@ impl CoreTask for Writer {
 }
 
 impl Writer {
-    async fn serve(&self, batch: Vec<Request>) {
-        let (writes, waiters): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|request| (request.write, request.waiter)).unzip();
-        self.figures.set_oldest(waiters.iter().map(|waiter| waiter.since).min());
-        let mut batch = Batch { writes, waiters };
+    async fn serve(&self, mut batch: Vec<Request>) {
+        self.figures.set_oldest(batch.iter().map(|request| request.since).min());
         match self.persist(&mut batch).await {
-            Ok(outcomes) => self.answer(batch.waiters, outcomes),
+            Ok(()) => self.commit(batch),
             // One of several is to blame: each alone, so that only that one fails.
-            Err(Failure::Rolledback(error)) if batch.writes.len() > 1 && fault(&error) == Fault::Other => {
-                for (write, waiter) in batch.writes.into_iter().zip(batch.waiters) {
-                    let mut alone = Batch { writes: vec![write], waiters: vec![waiter] };
+            Err(Failure::Rolledback(error)) if batch.len() > 1 && fault(&error) == Fault::Other => {
+                for request in batch {
+                    let mut alone = vec![request];
                     match self.persist(&mut alone).await {
-                        Ok(outcome) => self.answer(alone.waiters, outcome),
-                        Err(failure) => self.fail(alone.waiters, &failure),
+                        Ok(()) => self.commit(alone),
+                        Err(failure) => self.fail(alone, &failure),
                     }
                 }
             }
-            Err(failure) => self.fail(batch.waiters, &failure),
+            Err(failure) => self.fail(batch, &failure),
         }
         self.figures.set_oldest(None);
     }
 
-    /// Carries out a batch, again and again while other processes are in the way.
-    async fn persist(&self, batch: &mut Batch) -> Result<Vec<Answer>, Failure> {
+    /// Carries out a batch, and retries while other processes are in the way.
+    async fn persist(&self, batch: &mut Vec<Request>) -> Result<(), Failure> {
         let give_up = Instant::now() + RETRY_TIMEOUT;
         let mut pauses = ExponentialBuilder::default()
             .with_jitter()
@@ -254,16 +172,16 @@ impl Writer {
     }
 
     /// One transaction.
-    async fn attempt(&self, batch: &mut Batch) -> Result<Vec<Answer>, Failure> {
+    async fn attempt(&self, batch: &mut Vec<Request>) -> Result<(), Failure> {
         self.database.verify_file()?;
         let transaction = self.database.begin().await?;
         // Not earlier: up to here a write that has waited too long can be withdrawn.
-        batch.claim();
-        let (answers, drafts) = carry_out(&transaction, &batch.writes).await?;
-        let mut events = Vec::with_capacity(drafts.len());
-        let mut rows = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let (event, row) = self.record(draft).map_err(|error| DbErr::Json(error.to_string()))?;
+        batch.retain(|request| request.claim.take());
+        let pending = execute(&transaction, batch).await?;
+        let mut events = Vec::with_capacity(pending.len());
+        let mut rows = Vec::with_capacity(pending.len());
+        for pending in pending {
+            let (event, row) = self.record(pending).map_err(|error| DbErr::Json(error.to_string()))?;
             events.push(event);
             rows.push(row);
         }
@@ -292,11 +210,11 @@ impl Writer {
             // Fails only when the tailer is gone, which it is not while there is a writer.
             let _gone = self.committed.send(events);
         }
-        Ok(answers)
+        Ok(())
     }
 
-    fn record(&self, draft: Draft) -> Result<(Recorded, event_log::Model), serde_json::Error> {
-        let Draft { event, data, author } = draft;
+    fn record(&self, pending: PendingEvent) -> Result<(Recorded, event_log::Model), serde_json::Error> {
+        let PendingEvent { event, data, context } = pending;
         let id = Uuid::now_v7();
         let data = match data {
             Some(data) => data,
@@ -309,18 +227,18 @@ impl Writer {
             version: i16::try_from(event.version()).unwrap_or(i16::MAX),
             subject: event.subject(),
             origin: self.origin.0,
-            actor: author.actor.to_string(),
-            trace: author.trace.as_deref().map(str::to_owned),
+            actor: context.actor.to_string(),
+            trace: context.trace.as_deref().map(str::to_owned),
             data,
-            occurred_at: micros(author.at),
+            occurred_at: micros(context.at),
         };
         let event = Recorded {
             seq: Seq::default(),
             id: EventId(id),
             origin: self.origin,
-            actor: author.actor,
-            trace: author.trace,
-            occurred_at: author.at,
+            actor: context.actor,
+            trace: context.trace,
+            occurred_at: context.at,
             data: event,
         };
         Ok((event, row))
@@ -351,34 +269,24 @@ impl Writer {
         Ok(found)
     }
 
-    fn answer(&self, waiters: Vec<Waiter>, answers: Vec<Answer>) {
-        for (waiter, answer) in waiters.into_iter().zip(answers) {
-            let answer = match answer {
-                Answer::Done(results) => Ok(Written { results, replayed: false }),
-                Answer::Replayed(Ok(results)) => Ok(Written { results, replayed: true }),
-                Answer::Refused(refusals) | Answer::Replayed(Err(refusals)) => {
-                    Err(WriteError::Refused(refusals))
-                }
-                Answer::KeyReused => Err(WriteError::KeyReused),
-            };
-            let figure = if answer.is_ok() { &self.figures.done } else { &self.figures.refused };
+    fn commit(&self, batch: Vec<Request>) {
+        for request in batch {
+            let figure = if request.command.commit() { &self.figures.done } else { &self.figures.refused };
             figure.fetch_add(1, Ordering::Relaxed);
-            // Whoever asked may have hung up.
-            let _hung_up = waiter.answer.send(answer);
         }
     }
 
-    fn fail(&self, waiters: Vec<Waiter>, failure: &Failure) {
-        let error = match failure {
-            // Logged by whoever asked, who knows the request.
-            Failure::Rolledback(error) => WriteError::from(error),
-            Failure::Unknown => WriteError::Unknown,
+    fn fail(&self, batch: Vec<Request>, failure: &Failure) {
+        let failure = match failure {
+            // Logged by the caller, who knows the request.
+            Failure::Rolledback(error) => WriteFailure::from(error),
+            Failure::Unknown => WriteFailure::OutcomeUnknown,
         };
-        self.figures.failed.fetch_add(waiters.len() as u64, Ordering::Relaxed);
-        for waiter in waiters {
-            let waits = waiter.claim.take();
-            if waiter.answer.send(Err(error.clone())).is_err() && waits {
-                tracing::error!(%error, "a write failed whose client had hung up");
+        self.figures.failed.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        for request in batch {
+            let taken = request.claim.take();
+            if !request.command.fail(failure.clone()) && taken {
+                tracing::error!(error = %failure, "a write failed whose client had hung up");
             }
         }
     }
@@ -391,7 +299,7 @@ fn batch_length(waiting: &[Request]) -> usize {
         .iter()
         .take_while(|request| {
             let first = operations == 0;
-            operations += request.write.steps.len().max(1);
+            operations += request.command.operations();
             first || operations <= MAX_OPERATIONS
         })
         .count()
