@@ -15,6 +15,7 @@ mod m20261124_000006_staged_imports;
 mod m20261125_000007_filters;
 mod m20261128_000008_service_records;
 mod m20261128_000009_compatibility;
+mod m20261128_000010_search_end;
 
 pub use compatibility::{RELEASE, Schema, inspect, migrate};
 use sea_orm_migration::prelude::*;
@@ -41,5 +42,6 @@ fn history() -> Vec<(Box<dyn MigrationTrait>, &'static str)> {
         (Box::new(m20261125_000007_filters::Migration), "0.1.0"),
         (Box::new(m20261128_000008_service_records::Migration), "0.1.0"),
         (Box::new(m20261128_000009_compatibility::Migration), "0.1.0"),
+        (Box::new(m20261128_000010_search_end::Migration), "0.1.0"),
     ]
 }

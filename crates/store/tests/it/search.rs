@@ -202,6 +202,39 @@ async fn the_search_knows_every_row_whatever_was_deleted_before_it() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migration_finds_rows_that_the_search_did_not_know() {
+    const AS_BEFORE: &str = "
+        DELETE FROM seaql_migrations WHERE version = 'm20261128_000010_search_end';
+        DROP TRIGGER component_unindexed_del;
+        CREATE TRIGGER component_unindexed_del AFTER DELETE ON component BEGIN
+            INSERT INTO component_unindexed (component) VALUES (old.rowid) ON CONFLICT DO NOTHING;
+        END;";
+    let database = TestDatabase::sqlite();
+    let store = database.open().await;
+    database.shell().await.execute_unprepared(AS_BEFORE).await.unwrap();
+    let delete = async |component: Component| {
+        let delete = ComponentOperation::Delete { id: component.id, expected: VersionPrecondition::Any };
+        store.write_one(delete, WriteContext::new(Actor::cli())).await.unwrap();
+    };
+    create(&store, json!({"name": "first"})).await;
+    let second = create(&store, json!({"name": "second"})).await;
+    let third = create(&store, json!({"name": "third"})).await;
+    store.index_search().await.unwrap();
+    delete(second).await;
+    let fourth = create(&store, json!({"name": "fourth"})).await;
+    store.index_search().await.unwrap();
+    delete(third).await;
+    delete(fourth).await;
+    create(&store, json!({"name": "lost"})).await;
+    assert_eq!(names(&store, "lost").await, [""; 0], "the defect is not there");
+    store.close().await;
+    let store = database.open().await;
+    assert_eq!(names(&store, "lost").await, ["lost"]);
+    assert_eq!(store.check().await.unwrap().violations, [""; 0]);
+    store.close().await;
+}
+
 const CHARACTERS: [&str; 16] =
     ["a", "B", "b", "\u{e4}", "\u{c4}", "%", "_", "*", "'", "-", ".", "1", "(", "\u{1f50c}", "[", "]"];
 
