@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{SessionId, UserChange};
-use inventory_store::{NewPassword, Sessions, Store, VersionPrecondition, WriteError};
+use inventory_store::{NewPassword, Store, VersionPrecondition, WhichSessions, WriteError};
 
 use crate::{
     Admin,
@@ -85,7 +85,7 @@ async fn set_password(
     if let Err(wait) = throttle.admit(&store, client, user.name.as_str(), browser).await? {
         return Err(Failure::TooManySignIns(wait));
     }
-    if !store.is_password(user.id, fields.text("present_password")).await? {
+    if !store.users().verify_password(user.id, fields.text("present_password")).await? {
         let page = AccountPage::new(&signed_in, &store).await?;
         let present_error = Some("That is not your present password.".to_owned());
         return AccountPage { present_error, ..page }.answer(StatusCode::UNPROCESSABLE_ENTITY);
@@ -94,7 +94,7 @@ async fn set_password(
     // this one is not.
     let (expected, keep) = (VersionPrecondition::version(user.version), browser);
     let new = NewPassword { password, keep };
-    match store.change_user(user.id, expected, UserChange::default(), Some(new), signed_in.actor()).await {
+    match store.users().change(user.id, expected, UserChange::default(), Some(new), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::PasswordSet)),
         // Changed or removed. A new password takes no role, so the last administrator is no conflict.
         Err(WriteError::Conflict(_)) => {
@@ -115,12 +115,13 @@ async fn end_session(
     let id = id.parse().map(SessionId).map_err(|_| {
         Failure::NotFound("There is no such session of yours. It may have ended already.".to_owned())
     })?;
-    let count = store.sign_out(signed_in.user.id, Sessions::One(id), signed_in.actor()).await?;
+    let count =
+        store.sessions().sign_out(signed_in.user.id, WhichSessions::One(id), signed_in.actor()).await?;
     Ok(people::done(PATH, &Notice::SessionsEnded(count)))
 }
 
 async fn end_others(signed_in: SignedIn, State(store): State<Store>) -> Result<Response, Failure> {
-    let but = Sessions::AllBut(Some(signed_in.session.id));
-    let count = store.sign_out(signed_in.user.id, but, signed_in.actor()).await?;
+    let but = WhichSessions::AllBut(Some(signed_in.session.id));
+    let count = store.sessions().sign_out(signed_in.user.id, but, signed_in.actor()).await?;
     Ok(people::done(PATH, &Notice::SessionsEnded(count)))
 }

@@ -32,7 +32,7 @@ pub(crate) fn path(id: UserId) -> String {
 /// The user with this id, as an address writes it.
 async fn find(store: &Store, id: &str) -> Result<User, Failure> {
     let id = id.parse().map(UserId).map_err(|_| no_user())?;
-    store.user(id).await?.ok_or_else(no_user)
+    store.users().find(id).await?.ok_or_else(no_user)
 }
 
 fn no_user() -> Failure {

@@ -12,7 +12,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{Actor, Event, Preferences, Role, SessionId, Theme, User, UserChange};
-use inventory_store::{ReadError, Session, Sessions, SignIn, SignInError, Store, VersionPrecondition};
+use inventory_store::{ReadError, Session, SignIn, SignInError, Store, VersionPrecondition, WhichSessions};
 
 use crate::{
     Admin, address,
@@ -45,7 +45,7 @@ impl Visitor {
     pub(crate) async fn of(admin: &Admin, client: Client, headers: &HeaderMap) -> Self {
         let (name, _) = session_cookie_of(client.secure);
         let Some(secret) = cookie(headers, name) else { return Self(Ok(None)) };
-        Self(admin.store.session(secret).await.map(|session| session.map(Arc::new)))
+        Self(admin.store.sessions().find(secret).await.map(|session| session.map(Arc::new)))
     }
 
     /// The user who is signed in.
@@ -101,7 +101,7 @@ impl SignedIn {
     pub(crate) async fn prefer(&self, store: &Store, preferences: Preferences) -> Result<(), Failure> {
         let change = UserChange { preferences: Some(preferences), ..UserChange::default() };
         // Of two choices the later one holds: there is nothing in them that could be lost.
-        store.change_user(self.user.id, VersionPrecondition::Any, change, None, self.actor()).await?;
+        store.users().change(self.user.id, VersionPrecondition::Any, change, None, self.actor()).await?;
         Ok(())
     }
 }
@@ -195,7 +195,7 @@ async fn sign_in(
     let agent: String = agent.chars().take(MAX_AGENT_CHARS).collect();
     let password = fields.text("password");
     let attempt = SignIn { name, password, address: client.address, agent: &agent, known_browser };
-    match store.sign_in(attempt).await {
+    match store.sessions().sign_in(attempt).await {
         Ok(signed_in) => {
             let mut response = Redirect::to(next).into_response();
             let cookie = session_cookie(&signed_in.secret, client.secure, None);
@@ -224,7 +224,10 @@ async fn sign_out(
     signed_in: SignedIn,
     State(store): State<Store>,
 ) -> Result<Response, Failure> {
-    store.sign_out(signed_in.user.id, Sessions::One(signed_in.session.id), signed_in.actor()).await?;
+    store
+        .sessions()
+        .sign_out(signed_in.user.id, WhichSessions::One(signed_in.session.id), signed_in.actor())
+        .await?;
     let mut response = Redirect::to(SIGN_IN_PATH).into_response();
     response.headers_mut().append(header::SET_COOKIE, session_cookie("", client.secure, Some(0)));
     response.headers_mut().append(header::SET_COOKIE, Notice::SignedOut.cookie());

@@ -23,7 +23,7 @@ pub(crate) struct Browser {
 
 /// The browsers of a user, the one that signed in last first. `this` is the session that asks.
 pub(crate) async fn of(store: &Store, user: &User, this: SessionId) -> Result<Vec<Browser>, Failure> {
-    let sessions = store.sessions(&Arc::new(user.clone())).await?;
+    let sessions = store.sessions().list(&Arc::new(user.clone())).await?;
     let browser = |session: Session| Browser {
         id: session.id,
         name: agent(&session.agent),

@@ -57,7 +57,7 @@ impl Throttle {
         let Limits { by_address, by_name, by_known_browser, hasher } = &*self.0;
         let hash = hasher.hash_one(name);
         if let (Ok(name), Some(session)) = (name.parse::<UserName>(), browser)
-            && store.knows_browser(&name, session).await?
+            && store.sessions().knows_browser(&name, session).await?
         {
             return Ok(by_known_browser.check(&(hash, session)).map(|_| true));
         }

@@ -61,8 +61,8 @@ impl Row {
 
 /// The good tokens of a user, the newest first, without saying whose they are.
 pub(crate) async fn of(store: &Store, owner: UserId) -> Result<Vec<Row>, Failure> {
-    let (used, now) = (store.token_uses().await?, store.clock().now());
-    let own = store.tokens().await?.into_iter().rev().filter(|token| token.owner == Some(owner));
+    let (used, now) = (store.tokens().last_used().await?, store.clock().now());
+    let own = store.tokens().list().await?.into_iter().rev().filter(|token| token.owner == Some(owner));
     let rows = own.map(|token| Row::new(token, &used, &HashMap::new(), now));
     Ok(rows.filter(|row| row.is_good).take(list::PAGE).collect())
 }

@@ -76,7 +76,7 @@ where
             let Some(secret) = bearer(&parts.headers) else {
                 return Err(Problem::new(Kind::Unauthorized, NO_TOKEN));
             };
-            Store::from_ref(state).authenticate(secret).await?
+            Store::from_ref(state).tokens().authenticate(secret).await?
         };
         let Some(authenticated) = authenticated else {
             let detail = "there is no such token, it is revoked or has expired, or its owner is disabled";

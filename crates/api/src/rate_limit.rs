@@ -148,7 +148,7 @@ impl Limits {
         address: IpAddr,
         secret: &str,
     ) -> Result<Option<Authenticated>, ReadError> {
-        let found = self.store.authenticate(secret).await?;
+        let found = self.store.tokens().authenticate(secret).await?;
         match found {
             Some(_) => self.accept(address, secret),
             None => self.guesses.count(network(address), secret),

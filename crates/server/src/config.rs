@@ -524,7 +524,7 @@ fn user_name(text: &str) -> Result<UserName, String> {
 }
 
 fn token_name(text: &str) -> Result<String, String> {
-    let max = inventory_store::Store::MAX_TOKEN_NAME_BYTES;
+    let max = inventory_store::Tokens::MAX_NAME_BYTES;
     if text.is_empty() || text.len() > max || text.trim() != text || text.chars().any(char::is_control) {
         return Err(format!(
             "must be 1 to {max} bytes without control characters and without a space at either end"

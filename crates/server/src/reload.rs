@@ -16,7 +16,8 @@ const BOOTSTRAP_TOKEN: &str = "bootstrap";
 /// Makes the bootstrap token. One with another secret is revoked.
 pub(crate) async fn ensure_bootstrap_token(store: &Store, secret: &secret::Text) -> anyhow::Result<()> {
     store
-        .ensure_token(BOOTSTRAP_TOKEN, secret.as_str(), Actor::system())
+        .tokens()
+        .ensure(BOOTSTRAP_TOKEN, secret.as_str(), Actor::system())
         .await
         .map(drop)
         .context("cannot make the token that INVENTORY_BOOTSTRAP_TOKEN gives")

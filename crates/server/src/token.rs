@@ -39,7 +39,7 @@ async fn carry_out(store: &Store, command: config::Token) -> anyhow::Result<()> 
             let now = store.clock().now();
             let expires_at = expires_in_days.map(|days| now + Duration::days(days.into()));
             let new = NewToken { name, owner, scopes: Scopes::of(scopes), expires_at };
-            let (token, secret) = store.create_token(new, Actor::cli()).await?;
+            let (token, secret) = store.tokens().create(new, Actor::cli()).await?;
             crate::say(&format!(
                 "The token {} was made, for {}. Its secret is shown only now:",
                 token.name, token.scopes
@@ -48,7 +48,7 @@ async fn carry_out(store: &Store, command: config::Token) -> anyhow::Result<()> 
         }
         config::Token::List => stdout().write_all(list(store).await?.as_bytes())?,
         config::Token::Revoke { name } => {
-            store.revoke_token(TokenKey::Name(name.clone()), Actor::cli()).await?;
+            store.tokens().revoke(TokenKey::Name(name.clone()), Actor::cli()).await?;
             crate::say(&format!("The token {name} is revoked."));
         }
     }
@@ -56,15 +56,16 @@ async fn carry_out(store: &Store, command: config::Token) -> anyhow::Result<()> 
 }
 
 async fn owner(store: &Store, name: &UserName) -> anyhow::Result<inventory_core::UserId> {
-    let user = store.user_named(name).await?;
+    let user = store.users().find_by_name(name).await?;
     Ok(user.with_context(|| format!("there is no user named \"{name}\""))?.id)
 }
 
 async fn list(store: &Store) -> anyhow::Result<String> {
-    let users: HashMap<_, _> = store.users().await?.into_iter().map(|user| (user.id, user.name)).collect();
-    let used = store.token_uses().await?;
+    let users: HashMap<_, _> =
+        store.users().list().await?.into_iter().map(|user| (user.id, user.name)).collect();
+    let used = store.tokens().last_used().await?;
     let mut rows = Vec::new();
-    for token in store.tokens().await? {
+    for token in store.tokens().list().await? {
         let Token { id, name, owner, scopes, hint, created_at, expires_at, revoked_at } = token;
         let owner = owner.and_then(|owner| users.get(&owner)).map_or("-".to_owned(), ToString::to_string);
         let hint = if hint.is_empty() { "-".to_owned() } else { format!("{hint}…") };

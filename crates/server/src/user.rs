@@ -30,7 +30,7 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
     match command {
         config::User::Add { name, role, password } => {
             let password = read(&password)?;
-            store.create_user(name.clone(), role, password.clone().0, Actor::cli()).await?;
+            store.users().create(name.clone(), role, password.clone().0, Actor::cli()).await?;
             crate::say(&format!("The user {name} was added, as {role}."));
             password.print()?;
         }
@@ -39,7 +39,7 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
             let password = read(&password)?;
             let new = inventory_store::NewPassword { password: password.clone().0, keep: None };
             let change = UserChange::default();
-            store.change_user(user.id, VersionPrecondition::Any, change, Some(new), Actor::cli()).await?;
+            store.users().change(user.id, VersionPrecondition::Any, change, Some(new), Actor::cli()).await?;
             crate::say(&format!("The user {name} has another password, and is signed out everywhere."));
             password.print()?;
         }
@@ -60,12 +60,12 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
         }
         config::User::Remove { name } => {
             let user = find(store, &name).await?;
-            store.delete_user(user.id, VersionPrecondition::Any, Actor::cli()).await?;
+            store.users().delete(user.id, VersionPrecondition::Any, Actor::cli()).await?;
             crate::say(&format!("The user {name} is removed."));
         }
         config::User::List => {
             let mut rows = Vec::new();
-            for User { name, role, disabled, created_at, created_by, .. } in store.users().await? {
+            for User { name, role, disabled, created_at, created_by, .. } in store.users().list().await? {
                 let state = if disabled { "disabled" } else { "active" };
                 rows.push([
                     name.to_string(),
@@ -83,12 +83,12 @@ async fn carry_out(store: &Store, command: config::User) -> anyhow::Result<()> {
 }
 
 async fn find(store: &Store, name: &UserName) -> anyhow::Result<User> {
-    store.user_named(name).await?.with_context(|| format!("there is no user named \"{name}\""))
+    store.users().find_by_name(name).await?.with_context(|| format!("there is no user named \"{name}\""))
 }
 
 async fn change_user(store: &Store, name: &UserName, change: UserChange) -> anyhow::Result<()> {
     let user = find(store, name).await?;
-    store.change_user(user.id, VersionPrecondition::Any, change, None, Actor::cli()).await?;
+    store.users().change(user.id, VersionPrecondition::Any, change, None, Actor::cli()).await?;
     Ok(())
 }
 

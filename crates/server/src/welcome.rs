@@ -34,7 +34,7 @@ impl FirstSecrets {
 
 /// Adds the first user of a database that has none, and returns the password where it was made up.
 pub(crate) async fn first_user(store: &Store, given: Option<Password>) -> anyhow::Result<Option<Password>> {
-    if !store.users().await?.is_empty() {
+    if !store.users().list().await?.is_empty() {
         return Ok(None);
     }
     let made_up = given.is_none();
@@ -43,7 +43,7 @@ pub(crate) async fn first_user(store: &Store, given: Option<Password>) -> anyhow
         None => Password::generate()?,
     };
     let name = FIRST_USER.parse::<UserName>().context("the name of the first user")?;
-    match store.create_user(name, Role::Admin, password.clone(), Actor::system()).await {
+    match store.users().create(name, Role::Admin, password.clone(), Actor::system()).await {
         Ok(_) => Ok(made_up.then_some(password)),
         // Another replica that starts at this moment added the user, and prints the password.
         Err(WriteError::Conflict(UserNameTaken(_))) => Ok(None),
@@ -54,10 +54,10 @@ pub(crate) async fn first_user(store: &Store, given: Option<Password>) -> anyhow
 /// Makes the first token of a database that has none, and returns its secret.
 pub(crate) async fn first_token(store: &Store) -> anyhow::Result<Option<String>> {
     // Revoked tokens count: who revoked them all does not want a new one at the next start.
-    if !store.tokens().await?.is_empty() {
+    if !store.tokens().list().await?.is_empty() {
         return Ok(None);
     }
-    match store.create_token(NewToken::new(FIRST_TOKEN, [Scope::Admin]), Actor::system()).await {
+    match store.tokens().create(NewToken::new(FIRST_TOKEN, [Scope::Admin]), Actor::system()).await {
         Ok((_, secret)) => Ok(Some(secret)),
         // Another replica that starts at this moment made it, and prints it.
         Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => Ok(None),

@@ -5,20 +5,25 @@
 
 mod command;
 mod conflict;
+mod context;
 mod password;
 mod refusals;
+mod secret;
 mod session;
 mod token;
+mod token_cache;
 mod user;
 
-pub use command::{Sessions, TokenKey};
+pub use command::{TokenKey, WhichSessions};
 pub use conflict::{NoToken, NoUser, TokenConflict, UserConflict, UserNameTaken};
 pub use password::{Password, PasswordError};
-pub use session::{Session, SignIn, SignInError, SignedIn};
-pub use token::{Authenticated, NewToken};
-pub use user::NewPassword;
+pub use session::{Session, Sessions, SignIn, SignInError, SignedIn};
+pub use token::{NewToken, Tokens};
+pub use token_cache::Authenticated;
+pub use user::{NewPassword, Users};
 
+pub(crate) use context::IdentityContext;
 pub(crate) use password::Passwords;
 pub(crate) use refusals::Refusals;
 pub(crate) use session::purge as purge_sessions;
-pub(crate) use token::TokenCache;
+pub(crate) use token_cache::TokenCache;

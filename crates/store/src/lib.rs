@@ -40,7 +40,8 @@ pub use facets::{Facet, Facets};
 pub use history::EventPage;
 pub use identity::{
     Authenticated, NewPassword, NewToken, NoToken, NoUser, Password, PasswordError, Session, Sessions,
-    SignIn, SignInError, SignedIn, TokenConflict, TokenKey, UserConflict, UserNameTaken,
+    SignIn, SignInError, SignedIn, TokenConflict, TokenKey, Tokens, UserConflict, UserNameTaken, Users,
+    WhichSessions,
 };
 pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort};
 pub use search::{Search, SearchError};

@@ -23,7 +23,7 @@ use crate::{
     error::{OpenError, ReadError},
     facets::{self, Facets},
     history::{self, EventPage},
-    identity::{Passwords, Refusals, TokenCache},
+    identity::{IdentityContext, Passwords, Refusals, Sessions, TokenCache, Tokens, Users},
     listing::{self, Counting},
     log::{Log, event_id, open_head},
     lookup::{Lookup, lookups},
@@ -146,11 +146,7 @@ struct Inner {
     origin: Origin,
     epoch: Arc<str>,
     clock: Clock,
-    tokens: TokenCache,
-    passwords: Passwords,
-    refusals: Refusals,
-    /// Held by whoever writes down that a session was seen.
-    seeing: Arc<Semaphore>,
+    identity: Arc<IdentityContext>,
     writes: WriteQueue,
     lookup: Lookup,
     nudge: Arc<Notify>,
@@ -198,6 +194,16 @@ impl Store {
         let (committed, batches) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let (lookup, lookups) = lookups(database.clone(), stop.clone());
+        let identity = Arc::new(IdentityContext {
+            database: database.clone(),
+            writes: queue.clone(),
+            clock: config.clock.clone(),
+            tokens: TokenCache::default(),
+            passwords: Passwords::default(),
+            refusals: Refusals::default(),
+            seeing: Arc::new(Semaphore::new(1)),
+            stop: stop.clone(),
+        });
         let inner = Inner {
             database: database.clone(),
             stream_bus: bus.with_log(Arc::new(ReplayLog::new(database.replay.clone()))),
@@ -205,10 +211,7 @@ impl Store {
             origin: Origin::generate(),
             epoch: epoch.into(),
             clock: config.clock,
-            tokens: TokenCache::default(),
-            passwords: Passwords::default(),
-            refusals: Refusals::default(),
-            seeing: Arc::new(Semaphore::new(1)),
+            identity: Arc::clone(&identity),
             writes: queue,
             lookup,
             nudge: Arc::default(),
@@ -231,7 +234,7 @@ impl Store {
             publisher,
             log: Log::new(database.poll.clone()),
             database: database.clone(),
-            tokens: inner.tokens.clone(),
+            tokens: identity.tokens.clone(),
             committed: batches,
             nudge: Arc::clone(&inner.nudge),
             poll: config.poll,
@@ -241,7 +244,7 @@ impl Store {
         let maintenance = Maintenance {
             database,
             clock: inner.clock.clone(),
-            tokens: inner.tokens.clone(),
+            tokens: identity.tokens.clone(),
             drift: Arc::clone(&inner.drift),
             last_backup: Arc::clone(&inner.last_backup),
             stop: inner.stop.clone(),
@@ -309,24 +312,19 @@ impl Store {
         &self.inner.database
     }
 
-    pub(crate) fn tokens_cached(&self) -> &TokenCache {
-        &self.inner.tokens
+    /// The users.
+    pub fn users(&self) -> Users<'_> {
+        Users(&self.inner.identity)
     }
 
-    pub(crate) fn seeing(&self) -> &Arc<Semaphore> {
-        &self.inner.seeing
+    /// The API tokens.
+    pub fn tokens(&self) -> Tokens<'_> {
+        Tokens(&self.inner.identity)
     }
 
-    pub(crate) fn refusals(&self) -> &Refusals {
-        &self.inner.refusals
-    }
-
-    pub(crate) fn stopping(&self) -> &CancellationToken {
-        &self.inner.stop
-    }
-
-    pub(crate) fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
+    /// The sessions of users.
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions(&self.inner.identity)
     }
 
     /// One component.
@@ -481,10 +479,6 @@ impl Store {
         Ok(WriteResult { result: single(result)?, replayed })
     }
 
-    pub(crate) fn writes(&self) -> &WriteQueue {
-        &self.inner.writes
-    }
-
     /// Whether the database answers and writes get through.
     pub async fn ping(&self) -> Result<(), ReadError> {
         if let Some(wait) = self.inner.figures.oldest_wait().filter(|wait| *wait > STALL_LIMIT) {
@@ -507,7 +501,7 @@ impl Store {
             writes_failed: failed.load(Ordering::Relaxed),
             writes_waiting: waiting as u64,
             events_committed: events.load(Ordering::Relaxed),
-            sign_ins_refused: self.inner.refusals.total(),
+            sign_ins_refused: self.inner.identity.refusals.total(),
             tailer_halted: halted.load(Ordering::Relaxed),
             count_drift: drift.load(Ordering::Relaxed),
             last_backup: last_backup.load(Ordering::Relaxed),
@@ -545,7 +539,7 @@ impl Store {
     /// Finishes the writes that wait, publishes their events, closes the bus, waits for the subscribers to
     /// finish, and closes the connections.
     pub async fn close(&self) {
-        self.record_rest_of_refusals().await;
+        self.sessions().record_rest_of_refusals().await;
         // The writer ends with its last request, the tailer with the writer, the subscribers with the bus.
         self.inner.tasks.expect_end();
         self.inner.stop.cancel();

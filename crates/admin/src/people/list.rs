@@ -46,8 +46,8 @@ async fn list(
     State(store): State<Store>,
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
-    let users = store.users().await?;
-    let seen = store.last_seen().await?;
+    let users = store.users().list().await?;
+    let seen = store.sessions().last_seen().await?;
     let total = users.len();
     let after = fields.text("after");
     let mut left = users.into_iter().filter(|user| user.name.as_str() > after).peekable();

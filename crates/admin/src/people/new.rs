@@ -59,7 +59,7 @@ async fn create(
             return page.answer(StatusCode::UNPROCESSABLE_ENTITY);
         }
     };
-    match store.create_user(name, role, password, admin.actor()).await {
+    match store.users().create(name, role, password, admin.actor()).await {
         Ok(user) => Ok(people::done(&people::path(user.id), &Notice::UserAdded)),
         Err(WriteError::Conflict(taken)) => {
             page.name_error = Some(people::sentence(taken));

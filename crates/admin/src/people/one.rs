@@ -8,7 +8,9 @@ use axum::{
     routing::{get, post},
 };
 use inventory_core::{Role, User, UserChange};
-use inventory_store::{NewPassword, NoUser, Sessions, Store, UserConflict, VersionPrecondition, WriteError};
+use inventory_store::{
+    NewPassword, NoUser, Store, UserConflict, VersionPrecondition, WhichSessions, WriteError,
+};
 
 use super::{PATH, find, history};
 use crate::{
@@ -63,7 +65,7 @@ impl UserPage {
             disabled: user.disabled,
             trouble: None,
             password_error: None,
-            seen: store.last_seen().await?.get(&user.id).map(Moment::of),
+            seen: store.sessions().last_seen().await?.get(&user.id).map(Moment::of),
             sessions: sessions::of(store, &user, admin.session.id).await?,
             tokens: tokens::of(store, user.id).await?,
             history: history::read(store, user.id, None).await?,
@@ -98,7 +100,7 @@ async fn change(
         disabled: (disabled != user.disabled).then_some(disabled),
         ..UserChange::default()
     };
-    let conflict = match store.change_user(user.id, expected, change, None, admin.actor()).await {
+    let conflict = match store.users().change(user.id, expected, change, None, admin.actor()).await {
         Ok(now) => {
             let notice = if now.version == user.version { Notice::Unchanged } else { Notice::Saved };
             return Ok(people::done(&people::path(user.id), &notice));
@@ -156,7 +158,7 @@ async fn set_password(
     };
     let expected = VersionPrecondition::version(fields.number("version")?);
     let changed =
-        store.change_user(user.id, expected, UserChange::default(), Some(password), admin.actor()).await;
+        store.users().change(user.id, expected, UserChange::default(), Some(password), admin.actor()).await;
     let conflict = match changed {
         Ok(_) => return Ok(people::done(&people::path(user.id), &Notice::PasswordSet)),
         Err(WriteError::Conflict(conflict)) => conflict,
@@ -172,7 +174,7 @@ async fn sign_out(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let user = find(&store, &id).await?;
-    match store.sign_out(user.id, Sessions::AllBut(None), admin.actor()).await {
+    match store.sessions().sign_out(user.id, WhichSessions::AllBut(None), admin.actor()).await {
         Ok(count) => Ok(people::done(&people::path(user.id), &Notice::SessionsEnded(count))),
         Err(WriteError::Conflict(NoUser)) => Err(super::no_user()),
         Err(WriteError::Failure(failure)) => Err(failure.into()),
@@ -213,7 +215,7 @@ async fn delete(
 ) -> Result<Response, Failure> {
     let user = find(&store, &id).await?;
     let expected = VersionPrecondition::version(fields.number("version")?);
-    let conflict = match store.delete_user(user.id, expected, admin.actor()).await {
+    let conflict = match store.users().delete(user.id, expected, admin.actor()).await {
         Ok(_) => return Ok(people::done(PATH, &Notice::UserRemoved)),
         Err(WriteError::Conflict(conflict)) => conflict,
         Err(WriteError::Failure(failure)) => return Err(failure.into()),

@@ -44,11 +44,12 @@ async fn list(
 ) -> Result<Html<String>, Failure> {
     let (of_all, ended) = (signed_in.user.role >= Role::Admin, fields.text("show") == "ended");
     let before = fields.text("before");
-    let users = if of_all { store.users().await? } else { Vec::new() };
+    let users = if of_all { store.users().list().await? } else { Vec::new() };
     let owners = users.into_iter().map(|user| (user.id, user.name.to_string())).collect();
-    let (used, now) = (store.token_uses().await?, store.clock().now());
+    let (used, now) = (store.tokens().last_used().await?, store.clock().now());
     let mut left = store
         .tokens()
+        .list()
         .await?
         .into_iter()
         .rev()

@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{Role, Scope, Scopes, Token};
-use inventory_store::{NewToken, Store, TokenConflict, WriteError};
+use inventory_store::{NewToken, Store, TokenConflict, Tokens, WriteError};
 use time::Duration;
 
 use crate::{
@@ -116,7 +116,7 @@ async fn create(
     };
     let expires_at = expires_in.map(|days| store.clock().now() + Duration::days(days.into()));
     let new = NewToken { name, owner: Some(signed_in.user.id), scopes, expires_at };
-    match store.create_token(new, signed_in.actor()).await {
+    match store.tokens().create(new, signed_in.actor()).await {
         Ok((token, secret)) => {
             let page = MadePage {
                 shell: signed_in.shell(Section::Tokens),
@@ -136,7 +136,7 @@ async fn create(
 }
 
 fn wrong_name(name: &str) -> Option<String> {
-    let max = Store::MAX_TOKEN_NAME_BYTES;
+    let max = Tokens::MAX_NAME_BYTES;
     let wrong = name.is_empty() || name.len() > max || name.chars().any(char::is_control);
     wrong.then(|| format!("The name must be 1 to {max} bytes without control characters."))
 }

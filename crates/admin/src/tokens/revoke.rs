@@ -46,7 +46,7 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let token = find(&signed_in, &store, &id).await?;
-    match store.revoke_token(TokenKey::Id(token.id), signed_in.actor()).await {
+    match store.tokens().revoke(TokenKey::Id(token.id), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::TokenRevoked)),
         Err(WriteError::Conflict(NoToken(_))) => Err(no_token()),
         Err(WriteError::Failure(failure)) => Err(failure.into()),
@@ -56,7 +56,8 @@ async fn revoke(
 /// The token with this id, where whoever asks may revoke it: their own, and as an administrator any.
 async fn find(signed_in: &SignedIn, store: &Store, id: &str) -> Result<Token, Failure> {
     let id = id.parse().map(TokenId).map_err(|_| no_token())?;
-    let found = store.tokens().await?.into_iter().find(|token| token.id == id && token.revoked_at.is_none());
+    let found =
+        store.tokens().list().await?.into_iter().find(|token| token.id == id && token.revoked_at.is_none());
     let token = found.ok_or_else(no_token)?;
     if token.owner == Some(signed_in.user.id) || signed_in.user.role >= Role::Admin {
         Ok(token)

@@ -154,9 +154,9 @@ async fn nothing_about_people_becomes_part_of_a_page() {
         for name in [IMAGE, QUOTE] {
             let (owner, scopes) = (Some(user.id), Scopes::of([Scope::Read]));
             let new = NewToken { name: name.to_owned(), owner, scopes, expires_at: None };
-            site.store.create_token(new, Actor::token(name)).await.unwrap();
+            site.store.tokens().create(new, Actor::token(name)).await.unwrap();
         }
-        let token = site.store.tokens().await.unwrap().pop().unwrap();
+        let token = site.store.tokens().list().await.unwrap().pop().unwrap();
         let path = format!("/admin/users/{}", user.id);
         let mut answers = Vec::new();
         for page in [

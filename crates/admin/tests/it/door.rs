@@ -209,12 +209,13 @@ async fn who_was_here_before_does_not_wait_for_strangers() {
 async fn a_role_that_is_lowered_and_a_user_who_is_disabled_feel_it_at_the_next_click() {
     for site in Site::each().await {
         let mut editor = site.editor().await;
-        let user = site.store.user_named(&"editor".parse().unwrap()).await.unwrap().unwrap();
+        let user = site.store.users().find_by_name(&"editor".parse().unwrap()).await.unwrap().unwrap();
         let create = [("name", "a")];
         assert_eq!(editor.post("/admin/components/new", &create).await.status, StatusCode::SEE_OTHER);
         let change = async |change| {
             site.store
-                .change_user(user.id, VersionPrecondition::Any, change, None, Actor::cli())
+                .users()
+                .change(user.id, VersionPrecondition::Any, change, None, Actor::cli())
                 .await
                 .unwrap();
         };

@@ -201,7 +201,7 @@ async fn an_upload_is_found_by_nobody_else_and_not_by_viewers() {
     for site in Site::each().await {
         let password = Password::new(PASSWORD).unwrap();
         let cli = inventory_core::Actor::cli();
-        site.store.create_user("other".parse().unwrap(), Role::Editor, password, cli).await.unwrap();
+        site.store.users().create("other".parse().unwrap(), Role::Editor, password, cli).await.unwrap();
         let (mut editor, mut other) = (site.editor().await, site.signed_in("other").await);
         let path = upload(&mut editor, "secret.csv", "sku,name\nA,a\n").await;
         assert!(!other.get(IMPORT).await.has("secret.csv"));
@@ -246,7 +246,7 @@ async fn uploads_are_few_and_the_oldest_makes_room() {
             upload(&mut editor, "more.csv", "sku,name\nA,a\n").await;
         }
         assert_eq!(editor.get(&first).await.status, StatusCode::NOT_FOUND);
-        let mut kept = site.store.users().await.unwrap();
+        let mut kept = site.store.users().list().await.unwrap();
         kept.retain(|user| user.name.as_str() == "editor");
         let kept = site.store.staged_of(kept[0].id).await.unwrap();
         assert_eq!(kept.len() as u64, Staged::MAX_OF_A_USER);
@@ -343,7 +343,7 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
         let answer = post_upload(&mut editor, broken).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         answer.assert_has(&["The file did not arrive whole"]);
-        for user in site.store.users().await.unwrap() {
+        for user in site.store.users().list().await.unwrap() {
             assert_eq!(site.store.staged_of(user.id).await.unwrap(), []);
         }
     }

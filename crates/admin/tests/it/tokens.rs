@@ -48,7 +48,7 @@ async fn a_token_is_shown_once_works_and_is_revoked_at_once() {
         list.assert_has(&["stock-sync", &secret[..8], "read metrics", "data-label=\"Expires\"><time"]);
         assert!(!list.has(&secret), "the secret is shown once");
         assert!(!list.has("Last used\"><span>not yet"), "it was used");
-        let token = site.store.tokens().await.unwrap().pop().unwrap();
+        let token = site.store.tokens().list().await.unwrap().pop().unwrap();
         assert_eq!(token.owner, Some(site.user("editor").await.id));
         let lasts = token.expires_at.unwrap() - token.created_at;
         assert!(lasts > Duration::days(29) && lasts <= Duration::days(30), "{lasts}");
@@ -88,7 +88,7 @@ async fn what_is_wrong_with_a_token_is_told_beside_what_was_typed() {
             page.assert_has(&[words]);
             assert_eq!(page.field("name"), fields[0].1.trim());
         }
-        assert!(site.store.tokens().await.unwrap().is_empty());
+        assert!(site.store.tokens().list().await.unwrap().is_empty());
         let unknown = viewer.post("/admin/tokens/new", &[("name", "a"), ("scope", "everything")]).await;
         assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
         let good = [("name", "a"), ("scope", "read"), ("days", "")];
@@ -102,7 +102,7 @@ async fn what_is_wrong_with_a_token_is_told_beside_what_was_typed() {
 #[tokio::test]
 async fn people_see_and_revoke_their_own_and_administrators_all() {
     for site in Site::each().await {
-        site.store.create_token(NewToken::new("nightly", [Scope::Read]), Actor::cli()).await.unwrap();
+        site.store.tokens().create(NewToken::new("nightly", [Scope::Read]), Actor::cli()).await.unwrap();
         let mut viewer = site.viewer().await;
         let fields = [("name", "mine"), ("scope", "read"), ("days", "")];
         let secret = secret(&viewer.post("/admin/tokens/new", &fields).await);

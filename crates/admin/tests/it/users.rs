@@ -60,7 +60,8 @@ async fn a_user_is_changed_and_a_stale_form_changes_nothing() {
         // Someone else is faster.
         let change = inventory_core::UserChange { role: Some(Role::Editor), ..Default::default() };
         site.store
-            .change_user(id, inventory_store::VersionPrecondition::Any, change, None, Actor::cli())
+            .users()
+            .change(id, inventory_store::VersionPrecondition::Any, change, None, Actor::cli())
             .await
             .unwrap();
         let fields = [("version", version.as_str()), ("role", "viewer"), ("disabled", "1")];
@@ -147,7 +148,7 @@ async fn a_user_is_removed_with_their_sessions_and_tokens() {
             scopes: Scopes::of([Scope::Write]),
             expires_at: None,
         };
-        let (_, secret) = site.store.create_token(new, Actor::cli()).await.unwrap();
+        let (_, secret) = site.store.tokens().create(new, Actor::cli()).await.unwrap();
         assert_eq!(site.api(&secret).await, StatusCode::OK);
         let path = format!("{USERS}/{}", user.id);
         let page = admin.get(&format!("{path}/delete")).await;
@@ -220,7 +221,7 @@ async fn many_users_come_in_pages() {
     let password = inventory_store::Password::new(PASSWORD).unwrap();
     for number in 0..101 {
         let name = format!("user{number:03}").parse().unwrap();
-        site.store.create_user(name, Role::Viewer, password.clone(), Actor::cli()).await.unwrap();
+        site.store.users().create(name, Role::Viewer, password.clone(), Actor::cli()).await.unwrap();
     }
     let mut admin = site.admin().await;
     let first = admin.get(USERS).await;

@@ -52,7 +52,7 @@ impl Site {
         let store = Store::open(config).await.unwrap();
         for (name, role) in [("viewer", Role::Viewer), ("editor", Role::Editor), ("admin", Role::Admin)] {
             let password = Password::new(PASSWORD).unwrap();
-            store.create_user(name.parse().unwrap(), role, password, Actor::cli()).await.unwrap();
+            store.users().create(name.parse().unwrap(), role, password, Actor::cli()).await.unwrap();
         }
         let pages = Admin::new(store.clone());
         let app = App::start(store.clone(), options).await.unwrap();
@@ -95,7 +95,7 @@ impl Site {
 
     /// The user of this name as they are now.
     pub(crate) async fn user(&self, name: &str) -> User {
-        self.store.user_named(&name.parse().unwrap()).await.unwrap().unwrap()
+        self.store.users().find_by_name(&name.parse().unwrap()).await.unwrap().unwrap()
     }
 
     /// What the API answers to a token.

@@ -67,12 +67,12 @@ async fn a_token_in_the_url_is_no_token() {
 async fn a_revoked_token_is_no_token() {
     let service = Service::sqlite().await;
     let secret = "short-lived-secret-that-is-long-enough";
-    service.store.ensure_token("short", secret, Actor::system()).await.unwrap();
+    service.store.tokens().ensure("short", secret, Actor::system()).await.unwrap();
     let ask = async || {
         let request = Request::get(COMPONENTS).header("authorization", format!("bearer {secret}"));
         service.send(request.body(Body::empty()).unwrap()).await
     };
     assert_eq!(ask().await.status, 200);
-    service.store.revoke_token(TokenKey::Name("short".to_owned()), Actor::system()).await.unwrap();
+    service.store.tokens().revoke(TokenKey::Name("short".to_owned()), Actor::system()).await.unwrap();
     ask().await.problem(401, "unauthorized");
 }

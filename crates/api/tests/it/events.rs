@@ -307,7 +307,7 @@ async fn a_silent_stream_says_that_it_lives() {
 /// A token that may read, and its secret.
 async fn reader(service: &Service, name: &str) -> String {
     let (_, secret) =
-        service.store.create_token(NewToken::new(name, [Scope::Read]), Actor::system()).await.unwrap();
+        service.store.tokens().create(NewToken::new(name, [Scope::Read]), Actor::system()).await.unwrap();
     secret
 }
 
@@ -386,7 +386,7 @@ async fn replays_that_wait_for_the_log_leave_the_other_reads_alone() {
     }
     for _ in 0..3 {
         // This takes a connection of the pool.
-        assert_eq!(service.store.tokens().await.unwrap().len(), 1);
+        assert_eq!(service.store.tokens().list().await.unwrap().len(), 1);
         assert_eq!(service.get(&path).await.status, 200);
         assert_eq!(service.get(COMPONENTS).await.status, 200);
     }
@@ -427,7 +427,8 @@ async fn a_revoked_token_ends_its_streams() {
     client.frame().await.unwrap();
     service
         .store
-        .revoke_token(inventory_store::TokenKey::Name("tests".to_owned()), Actor::system())
+        .tokens()
+        .revoke(inventory_store::TokenKey::Name("tests".to_owned()), Actor::system())
         .await
         .unwrap();
     assert_eq!(client.frame().await, None);

@@ -63,7 +63,7 @@ async fn of_many_at_once_one_is_carried_out() {
 async fn a_key_is_its_owners() {
     let service = Service::sqlite().await;
     let other = "another-secret-that-is-long-enough";
-    service.store.ensure_token("other", other, Actor::system()).await.unwrap();
+    service.store.tokens().ensure("other", other, Actor::system()).await.unwrap();
     let body = json!({"name": "a"});
     let mine = post(&service, COMPONENTS, "k", &body).await;
     let request = axum::http::Request::post(COMPONENTS)

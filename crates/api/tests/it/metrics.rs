@@ -389,7 +389,7 @@ async fn a_closed_listener_says_what_would_open_it() {
 /// The secret of a new API token.
 async fn token(service: &Service, scope: Scope) -> String {
     let token = NewToken::new(scope.as_str(), [scope]);
-    service.store.create_token(token, Actor::cli()).await.unwrap().1
+    service.store.tokens().create(token, Actor::cli()).await.unwrap().1
 }
 
 async fn ask(service: &Service, authorization: &str) -> Answer {

@@ -59,7 +59,7 @@ async fn a_token_gets_so_many_answers_and_another_token_its_own() {
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(refused.header("ratelimit"), "\"token\";r=0;t=2");
     let other = "another-secret-that-is-long-enough";
-    service.store.ensure_token("other", other, Actor::system()).await.unwrap();
+    service.store.tokens().ensure("other", other, Actor::system()).await.unwrap();
     assert_eq!(ask(&service, COMPONENTS, HERE, Some(other)).await.status, 200);
 
     // Who waits is answered again.
@@ -164,7 +164,7 @@ async fn tokens_that_were_accepted_pass_while_others_are_guessed_from_the_same_a
 async fn a_token_that_was_accepted_and_then_revoked_is_a_wrong_one() {
     let service = Service::sqlite().await;
     assert_eq!(ask(&service, COMPONENTS, HERE, Some(SECRET)).await.status, 200);
-    service.store.revoke_token(TokenKey::Name("tests".to_owned()), Actor::system()).await.unwrap();
+    service.store.tokens().revoke(TokenKey::Name("tests".to_owned()), Actor::system()).await.unwrap();
     ask(&service, COMPONENTS, HERE, Some(SECRET)).await.problem(401, "unauthorized");
     let mut refused = 0;
     for guess in 0..2 * GUESSES {
@@ -179,7 +179,7 @@ async fn a_wrong_token_that_became_a_good_one_is_taken() {
     let service = strict().await;
     let secret = "a-secret-that-is-not-yet-one";
     ask(&service, COMPONENTS, HERE, Some(secret)).await.problem(401, "unauthorized");
-    service.store.ensure_token("late", secret, Actor::system()).await.unwrap();
+    service.store.tokens().ensure("late", secret, Actor::system()).await.unwrap();
     let first = ask(&service, COMPONENTS, HERE, Some(secret)).await;
     assert_eq!((first.status.as_u16(), first.header("ratelimit-policy")), (200, "\"address\";q=2;w=2"));
     // From then on it has the limit of a token.

@@ -61,7 +61,7 @@ impl Service {
             ..Config::new(database.url())
         };
         let store = Store::open(config).await.unwrap();
-        store.ensure_token("tests", SECRET, Actor::system()).await.unwrap();
+        store.tokens().ensure("tests", SECRET, Actor::system()).await.unwrap();
         // So that no test meets the event of its own token as news.
         store.bus().published(store.snapshot().await.unwrap().head).await;
         let app = App::start(store.clone(), options).await.unwrap();

@@ -98,7 +98,7 @@ pub enum TokenKey {
 
 /// Which sessions of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sessions {
+pub enum WhichSessions {
     /// This one.
     One(SessionId),
     /// All but this one, if there is one to keep.
@@ -288,7 +288,7 @@ impl IdentityCommand for ChangeUser {
             .await?;
         let mut events = vec![UserUpdated { before, after: Arc::clone(&after), changed }.into()];
         if password.is_some() || !after.is_active() {
-            events.extend(end_sessions(transaction, &after, Sessions::AllBut(*keep), context.at).await?);
+            events.extend(end_sessions(transaction, &after, WhichSessions::AllBut(*keep), context.at).await?);
         }
         Ok(Ok((after, events)))
     }
@@ -319,7 +319,7 @@ impl IdentityCommand for DeleteUser {
         if is_admin(&user) && is_last_admin(transaction, *id).await? {
             return Ok(Err(UserConflict::LastAdmin));
         }
-        let mut events = end_sessions(transaction, &user, Sessions::AllBut(None), context.at).await?;
+        let mut events = end_sessions(transaction, &user, WhichSessions::AllBut(None), context.at).await?;
         let tokens = token::Entity::find()
             .filter(token::Column::Owner.eq(id.0))
             .filter(token::Column::RevokedAt.is_null())
@@ -382,7 +382,7 @@ impl IdentityCommand for BeginSession {
 #[derive(Debug)]
 pub(super) struct EndSessions {
     pub(super) user: UserId,
-    pub(super) which: Sessions,
+    pub(super) which: WhichSessions,
 }
 
 #[async_trait::async_trait]
@@ -468,7 +468,7 @@ async fn is_last_admin(transaction: &Transaction, id: UserId) -> Result<bool, Db
 async fn end_sessions(
     transaction: &Transaction,
     user: &User,
-    which: Sessions,
+    which: WhichSessions,
     at: OffsetDateTime,
 ) -> Result<Vec<Event>, DbErr> {
     let open = user_session::Entity::find()
@@ -477,9 +477,9 @@ async fn end_sessions(
         .filter(user_session::Column::UserId.eq(user.id.0))
         .filter(user_session::Column::EndedAt.is_null())
         .filter(match which {
-            Sessions::One(id) => user_session::Column::Id.eq(id.0),
-            Sessions::AllBut(Some(id)) => user_session::Column::Id.ne(id.0),
-            Sessions::AllBut(None) => user_session::Column::Id.is_not_null(),
+            WhichSessions::One(id) => user_session::Column::Id.eq(id.0),
+            WhichSessions::AllBut(Some(id)) => user_session::Column::Id.ne(id.0),
+            WhichSessions::AllBut(None) => user_session::Column::Id.is_not_null(),
         })
         .into_tuple::<Uuid>()
         .all(transaction)

@@ -67,7 +67,7 @@ impl Password {
 
     /// A random one, for a user that a start makes: 144 bits.
     pub fn generate() -> Result<Self, ReadError> {
-        super::token::random_text::<18>().map(Self)
+        super::secret::random_text::<18>().map(Self)
     }
 
     /// The text, to be shown once.

@@ -12,17 +12,17 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    command::{BeginSession, EndSessions, RecordRefusal, Sessions, submit},
+    command::{BeginSession, EndSessions, RecordRefusal, WhichSessions, submit},
     conflict::{NoUser, UserChanged},
+    context::IdentityContext,
     password::PasswordHash,
     refusals::{self, Fate, Refused},
-    token::{hash, random_text},
+    secret::{hash, random_text},
 };
 use crate::{
     database::Database,
     entity::{user_account, user_session},
     error::ReadError,
-    store::Store,
     write::{WriteError, WriteFailure},
 };
 
@@ -74,7 +74,7 @@ pub struct SignIn<'a> {
     pub address: IpAddr,
     /// What the browser calls itself.
     pub agent: &'a str,
-    /// Whether the browser is known to have been signed in under this name before, by [`Store::knows_browser`].
+    /// Whether the browser is known to have been signed in under this name before, by [`Sessions::knows_browser`].
     pub known_browser: bool,
 }
 
@@ -104,22 +104,26 @@ pub enum SignInError {
     Write(WriteFailure),
 }
 
-impl Store {
+/// The sessions. As the store has them.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions<'a>(pub(crate) &'a Arc<IdentityContext>);
+
+impl Sessions<'_> {
     /// Signs someone in who knows the password. A refusal is an event, too, unless there are too many.
     ///
     /// Passwords are compared in turn. Browsers that are known do not wait for the others, of whom few may wait.
     ///
     /// It takes as long for a user that there is not as for one that there is. How often it may be tried is up
     /// to the caller.
-    pub async fn sign_in(&self, attempt: SignIn<'_>) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(self, attempt: SignIn<'_>) -> Result<SignedIn, SignInError> {
         let SignIn { name, password, address, agent, known_browser } = attempt;
-        let _turn = self.passwords().turn(known_browser).await.ok_or(SignInError::Busy)?;
+        let _turn = self.0.passwords.turn(known_browser).await.ok_or(SignInError::Busy)?;
         let row = match name.parse::<UserName>() {
-            Ok(name) => named(self.database(), &name).await?,
+            Ok(name) => named(&self.0.database, &name).await?,
             Err(_) => None,
         };
         let expected = row.as_ref().map(|row| PasswordHash(row.password_hash.clone()));
-        let known = self.passwords().verify(password.to_owned(), expected.clone()).await?;
+        let known = self.0.passwords.verify(password.to_owned(), expected.clone()).await?;
         let (user, password) = match (row, expected) {
             (Some(row), Some(password)) => (User::try_from(row)?, password),
             _ => return self.refuse(None, address, SignInRefusal::UnknownUser).await,
@@ -134,7 +138,7 @@ impl Store {
     }
 
     async fn begin_session(
-        &self,
+        self,
         user: Arc<User>,
         password: PasswordHash,
         address: IpAddr,
@@ -148,35 +152,35 @@ impl Store {
         let agent_text = agent.clone();
         let command =
             BeginSession { id, hash: hash(&secret), user: user.id, address, agent: agent_text, password };
-        match submit(self.writes(), command, actor).await {
+        match submit(&self.0.writes, command, actor).await {
             Ok(()) => {}
             Err(WriteError::Conflict(UserChanged)) => {
                 return self.refuse(Some(user.id), address, SignInRefusal::WrongPassword).await;
             }
             Err(WriteError::Failure(failure)) => return Err(SignInError::Write(failure)),
         }
-        let now = self.clock().now();
+        let now = self.0.clock.now();
         let session = Session { id, user, created_at: now, seen_at: now, address, agent };
         Ok(SignedIn { session, secret })
     }
 
     async fn refuse(
-        &self,
+        self,
         user: Option<UserId>,
         address: IpAddr,
         reason: SignInRefusal,
     ) -> Result<SignedIn, SignInError> {
         let refused = Refused { user, address, reason };
         tracing::warn!(%address, reason = reason.as_str(), user = user.map(tracing::field::display), "sign-in refused");
-        match self.refusals().add(refused, Instant::now()) {
+        match self.0.refusals.add(refused, Instant::now()) {
             Fate::Event => self.record(refused, None).await.map_err(SignInError::Write)?,
             Fate::Rest(true) => {
-                let store = self.clone();
+                let context = Arc::clone(self.0);
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = tokio::time::sleep(refusals::WINDOW) => store.record_rest_of_refusals().await,
+                        () = tokio::time::sleep(refusals::WINDOW) => Sessions(&context).record_rest_of_refusals().await,
                         // Then it is done by `close`.
-                        () = store.stopping().cancelled() => {}
+                        () = context.stop.cancelled() => {}
                     }
                 });
             }
@@ -185,15 +189,15 @@ impl Store {
         Err(SignInError::Refused)
     }
 
-    async fn record(&self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteFailure> {
+    async fn record(self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteFailure> {
         let Refused { user, address, reason } = refused;
         let command = RecordRefusal { user, address, reason, count };
-        Ok(submit(self.writes(), command, Actor::system()).await?)
+        Ok(submit(&self.0.writes, command, Actor::system()).await?)
     }
 
     /// Makes one event of the refusals that had none.
-    pub(crate) async fn record_rest_of_refusals(&self) {
-        let Some((refused, count)) = self.refusals().take_rest() else { return };
+    pub(crate) async fn record_rest_of_refusals(self) {
+        let Some((refused, count)) = self.0.refusals.take_rest() else { return };
         if let Err(error) = self.record(refused, Some(count)).await {
             tracing::error!(%error, count, "refused sign-ins could not be recorded");
         }
@@ -201,15 +205,15 @@ impl Store {
 
     /// Who is signed in with this secret; `None` where the session has ended, was not used for
     /// [`Session::IDLE`], has lasted [`Session::LIFETIME`], or its user is disabled.
-    pub async fn session(&self, secret: &str) -> Result<Option<Session>, ReadError> {
+    pub async fn find(self, secret: &str) -> Result<Option<Session>, ReadError> {
         let found = user_session::Entity::find()
             .filter(user_session::Column::Hash.eq(hash(secret).to_vec()))
             .filter(user_session::Column::EndedAt.is_null())
             .find_also_related(user_account::Entity)
-            .one(&self.database().reader)
+            .one(&self.0.database.reader)
             .await?;
         let Some((session, Some(user))) = found else { return Ok(None) };
-        let now = self.clock().now();
+        let now = self.0.clock.now();
         let seen_at = from_micros(session.seen_at);
         let session = read(session, Arc::new(user.try_into()?))?;
         if !Session::is_good(session.created_at, seen_at, now) || !session.user.is_active() {
@@ -223,10 +227,10 @@ impl Store {
 
     /// Writes down that a session was seen, without holding up who is seen. It is no change that anyone
     /// decided, and so no event.
-    fn saw(&self, id: SessionId, now: OffsetDateTime) {
+    fn saw(self, id: SessionId, now: OffsetDateTime) {
         // One at a time: a page asks for many things at once, and one of them will do.
-        let Ok(permit) = Arc::clone(self.seeing()).try_acquire_owned() else { return };
-        let database = self.database().clone();
+        let Ok(permit) = Arc::clone(&self.0.seeing).try_acquire_owned() else { return };
+        let database = self.0.database.clone();
         tokio::spawn(async move {
             let seen = user_session::Entity::update_many()
                 .col_expr(user_session::Column::SeenAt, Expr::value(micros(now)))
@@ -241,14 +245,14 @@ impl Store {
     }
 
     /// The sessions of a user that are good, the one that began last first.
-    pub async fn sessions(&self, user: &Arc<User>) -> Result<Vec<Session>, ReadError> {
+    pub async fn list(self, user: &Arc<User>) -> Result<Vec<Session>, ReadError> {
         let rows = user_session::Entity::find()
             .filter(user_session::Column::UserId.eq(user.id.0))
             .filter(user_session::Column::EndedAt.is_null())
             .order_by_desc(user_session::Column::CreatedAt)
-            .all(&self.database().reader)
+            .all(&self.0.database.reader)
             .await?;
-        let now = self.clock().now();
+        let now = self.0.clock.now();
         let sessions = rows.into_iter().map(|row| read(row, Arc::clone(user)));
         sessions
             .filter(|session| {
@@ -260,43 +264,36 @@ impl Store {
     }
 
     /// When each user was last seen, to about a minute; who was not seen for [`Session::KEPT_FOR`] is left out.
-    pub async fn last_seen(&self) -> Result<HashMap<UserId, OffsetDateTime>, ReadError> {
+    pub async fn last_seen(self) -> Result<HashMap<UserId, OffsetDateTime>, ReadError> {
         let rows: Vec<(Uuid, i64)> = user_session::Entity::find()
             .select_only()
             .column(user_session::Column::UserId)
             .column_as(user_session::Column::SeenAt.max(), "seen_at")
             .group_by(user_session::Column::UserId)
             .into_tuple()
-            .all(&self.database().reader)
+            .all(&self.0.database.reader)
             .await?;
         Ok(rows.into_iter().map(|(user, seen)| (UserId(user), from_micros(seen))).collect())
     }
 
-    /// Whether this is the password of a user. How often it may be tried is up to the caller.
-    pub async fn is_password(&self, user: UserId, password: &str) -> Result<bool, ReadError> {
-        let row = user_account::Entity::find_by_id(user.0).one(&self.database().reader).await?;
-        let expected = row.map(|row| PasswordHash(row.password_hash));
-        self.passwords().verify(password.to_owned(), expected).await
-    }
-
     /// Whether a session that the user of this name had within [`Session::KEPT_FOR`] has this id: a browser that
     /// can name one is the user's, also after the session has ended.
-    pub async fn knows_browser(&self, name: &UserName, session: SessionId) -> Result<bool, ReadError> {
+    pub async fn knows_browser(self, name: &UserName, session: SessionId) -> Result<bool, ReadError> {
         let found = user_session::Entity::find_by_id(session.0)
             .find_also_related(user_account::Entity)
-            .one(&self.database().reader)
+            .one(&self.0.database.reader)
             .await?;
         Ok(matches!(found, Some((_, Some(user))) if user.name == name.as_str()))
     }
 
     /// Ends sessions of a user, and returns how many.
     pub async fn sign_out(
-        &self,
+        self,
         user: UserId,
-        which: Sessions,
+        which: WhichSessions,
         actor: Actor,
     ) -> Result<u64, WriteError<NoUser>> {
-        submit(self.writes(), EndSessions { user, which }, actor).await
+        submit(&self.0.writes, EndSessions { user, which }, actor).await
     }
 }
 
@@ -335,7 +332,7 @@ mod tests {
     use inventory_core::{Role, UserChange};
 
     use super::*;
-    use crate::{Config, Password, VersionPrecondition};
+    use crate::{Config, Password, Store, VersionPrecondition};
 
     #[tokio::test]
     async fn an_attempt_is_the_same_work_whoever_is_named() {
@@ -344,17 +341,17 @@ mod tests {
         let store = Store::open(Config::new(format!("sqlite:{}", file.display()))).await.unwrap();
         for name in ["anna", "bert"] {
             let password = Password::new("correct horse battery").unwrap();
-            store.create_user(name.parse().unwrap(), Role::Viewer, password, Actor::cli()).await.unwrap();
+            store.users().create(name.parse().unwrap(), Role::Viewer, password, Actor::cli()).await.unwrap();
         }
-        let bert = store.user_named(&"bert".parse().unwrap()).await.unwrap().unwrap();
+        let bert = store.users().find_by_name(&"bert".parse().unwrap()).await.unwrap().unwrap();
         let disable = UserChange { disabled: Some(true), ..UserChange::default() };
-        store.change_user(bert.id, VersionPrecondition::Any, disable, None, Actor::cli()).await.unwrap();
+        store.users().change(bert.id, VersionPrecondition::Any, disable, None, Actor::cli()).await.unwrap();
         for (count, name) in (1..).zip(["anna", "bert", "nobody", "no name at all", ""]) {
             let address = "192.0.2.7".parse().unwrap();
             let attempt = SignIn { name, password: "a guess", address, agent: "", known_browser: false };
-            let refused = store.sign_in(attempt).await;
+            let refused = store.sessions().sign_in(attempt).await;
             assert!(matches!(refused, Err(SignInError::Refused)), "{name}: {refused:?}");
-            assert_eq!(store.passwords().compared(), count, "after {name:?}");
+            assert_eq!(store.sessions().0.passwords.compared(), count, "after {name:?}");
         }
         store.close().await;
     }

@@ -8,13 +8,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use super::{
     command::{ChangeUser, CreateUser, DeleteUser, submit},
     conflict::{UserConflict, UserNameTaken},
-    password::Password,
-    token::outlast_leases,
+    context::IdentityContext,
+    password::{Password, PasswordHash},
+    token_cache::outlast_leases,
 };
 use crate::{
     entity::user_account,
     error::ReadError,
-    store::Store,
     write::{VersionPrecondition, WriteError},
 };
 
@@ -27,26 +27,30 @@ pub struct NewPassword {
     pub keep: Option<SessionId>,
 }
 
-impl Store {
+/// The users. As the store has them.
+#[derive(Debug, Clone, Copy)]
+pub struct Users<'a>(pub(crate) &'a Arc<IdentityContext>);
+
+impl Users<'_> {
     /// Adds a user.
-    pub async fn create_user(
-        &self,
+    pub async fn create(
+        self,
         name: UserName,
         role: Role,
         password: Password,
         actor: Actor,
     ) -> Result<Arc<User>, WriteError<UserNameTaken>> {
-        let user = User::new(UserId::generate(), name, role, self.clock().now(), actor.clone());
-        let password = self.passwords().hash(password).await?;
+        let user = User::new(UserId::generate(), name, role, self.0.clock.now(), actor.clone());
+        let password = self.0.passwords.hash(password).await?;
         let command = CreateUser { user: Arc::new(user), password };
-        submit(self.writes(), command, actor).await
+        submit(&self.0.writes, command, actor).await
     }
 
     /// Changes a user, and with `password` sets another one. A new password, like keeping the user out, ends
     /// the user's sessions. When this returns, what the user may no longer do is refused by every
     /// process on the database.
-    pub async fn change_user(
-        &self,
+    pub async fn change(
+        self,
         id: UserId,
         expected: VersionPrecondition,
         change: UserChange,
@@ -54,13 +58,13 @@ impl Store {
         actor: Actor,
     ) -> Result<Arc<User>, WriteError<UserConflict>> {
         let (password, keep) = match password {
-            Some(NewPassword { password, keep }) => (Some(self.passwords().hash(password).await?), keep),
+            Some(NewPassword { password, keep }) => (Some(self.0.passwords.hash(password).await?), keep),
             None => (None, None),
         };
         let may_narrow = change.role.is_some() || change.disabled == Some(true);
         let change = UserChange { password: password.is_some(), ..change };
         let command = ChangeUser { id, expected, change, password, keep };
-        let user = submit(self.writes(), command, actor).await?;
+        let user = submit(&self.0.writes, command, actor).await?;
         if may_narrow {
             outlast_leases().await;
         }
@@ -68,39 +72,46 @@ impl Store {
     }
 
     /// Removes a user, with the user's sessions and tokens. The event log keeps who it was.
-    pub async fn delete_user(
-        &self,
+    pub async fn delete(
+        self,
         id: UserId,
         expected: VersionPrecondition,
         actor: Actor,
     ) -> Result<Arc<User>, WriteError<UserConflict>> {
         let command = DeleteUser { id, expected };
-        let user = submit(self.writes(), command, actor).await?;
+        let user = submit(&self.0.writes, command, actor).await?;
         outlast_leases().await;
         Ok(user)
     }
 
     /// All users, by name.
-    pub async fn users(&self) -> Result<Vec<User>, ReadError> {
+    pub async fn list(self) -> Result<Vec<User>, ReadError> {
         let rows = user_account::Entity::find()
             .order_by_asc(user_account::Column::Name)
-            .all(&self.database().reader)
+            .all(&self.0.database.reader)
             .await?;
         rows.into_iter().map(User::try_from).collect()
     }
 
     /// One user.
-    pub async fn user(&self, id: UserId) -> Result<Option<User>, ReadError> {
-        let row = user_account::Entity::find_by_id(id.0).one(&self.database().reader).await?;
+    pub async fn find(self, id: UserId) -> Result<Option<User>, ReadError> {
+        let row = user_account::Entity::find_by_id(id.0).one(&self.0.database.reader).await?;
         row.map(User::try_from).transpose()
     }
 
     /// The user of this name.
-    pub async fn user_named(&self, name: &UserName) -> Result<Option<User>, ReadError> {
+    pub async fn find_by_name(self, name: &UserName) -> Result<Option<User>, ReadError> {
         let row = user_account::Entity::find()
             .filter(user_account::Column::Name.eq(name.as_str()))
-            .one(&self.database().reader)
+            .one(&self.0.database.reader)
             .await?;
         row.map(User::try_from).transpose()
+    }
+
+    /// Whether this is the password of a user. How often it may be tried is up to the caller.
+    pub async fn verify_password(self, id: UserId, password: &str) -> Result<bool, ReadError> {
+        let row = user_account::Entity::find_by_id(id.0).one(&self.0.database.reader).await?;
+        let expected = row.map(|row| PasswordHash(row.password_hash));
+        self.0.passwords.verify(password.to_owned(), expected).await
     }
 }

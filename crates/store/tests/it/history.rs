@@ -53,7 +53,8 @@ async fn the_newest_events_of_some_types_come_in_pages() {
         let store = database.open().await;
         assert!(store.recent(&[ComponentCreated::TYPE], None, 5).await.unwrap().events.is_empty());
         store
-            .create_token(inventory_store::NewToken::new("ci", [inventory_core::Scope::Read]), Actor::cli())
+            .tokens()
+            .create(inventory_store::NewToken::new("ci", [inventory_core::Scope::Read]), Actor::cli())
             .await
             .unwrap();
         // More than one page looks through.

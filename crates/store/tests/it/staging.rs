@@ -17,8 +17,11 @@ async fn a_file_waits_for_its_owner_until_it_is_done_or_its_time_is_over() {
         let clock = Clock::fixed(start);
         let store = Store::open(Config { clock: clock.clone(), ..database.config() }).await.unwrap();
         let password = Password::new("correct horse battery").unwrap();
-        let user =
-            store.create_user("anna".parse().unwrap(), Role::Editor, password, Actor::cli()).await.unwrap();
+        let user = store
+            .users()
+            .create("anna".parse().unwrap(), Role::Editor, password, Actor::cli())
+            .await
+            .unwrap();
         let id = store.stage(user.id, "a.csv", b"sku".to_vec(), "{}".to_owned()).await.unwrap();
         let other = store.stage(user.id, "b.csv", b"name".to_vec(), "{}".to_owned()).await.unwrap();
         let rows = vec![row(2, RowKind::Create), row(3, RowKind::Faulty), row(4, RowKind::Create)];

@@ -16,22 +16,26 @@ async fn a_token_is_good_until_it_is_revoked_anywhere() {
     on_both(|database| async {
         let one = database.open().await;
         let two = database.open().await;
-        let (token, secret) = one.create_token(ci(), Actor::cli()).await.unwrap();
+        let (token, secret) = one.tokens().create(ci(), Actor::cli()).await.unwrap();
         assert!(secret.starts_with("inv_") && secret.len() > 40);
         for store in [&one, &two] {
-            assert_eq!(store.authenticate(&secret).await.unwrap().unwrap().token, token);
-            assert_eq!(store.authenticate("inv_wrong").await.unwrap(), None);
+            assert_eq!(store.tokens().authenticate(&secret).await.unwrap().unwrap().token, token);
+            assert_eq!(store.tokens().authenticate("inv_wrong").await.unwrap(), None);
         }
-        let again = one.create_token(ci(), Actor::cli()).await;
+        let again = one.tokens().create(ci(), Actor::cli()).await;
         assert!(matches!(again, Err(WriteError::Conflict(TokenConflict::NameTaken(_)))));
-        one.revoke_token(named("ci"), Actor::cli()).await.unwrap();
+        one.tokens().revoke(named("ci"), Actor::cli()).await.unwrap();
         for store in [&one, &two] {
-            assert_eq!(store.authenticate(&secret).await.unwrap(), None, "at once, in every process");
+            assert_eq!(
+                store.tokens().authenticate(&secret).await.unwrap(),
+                None,
+                "at once, in every process"
+            );
         }
-        assert!(one.revoke_token(named("ci"), Actor::cli()).await.is_err());
-        let (_, second) = two.create_token(ci(), Actor::cli()).await.unwrap();
-        assert!(one.authenticate(&second).await.unwrap().is_some());
-        let listed = one.tokens().await.unwrap();
+        assert!(one.tokens().revoke(named("ci"), Actor::cli()).await.is_err());
+        let (_, second) = two.tokens().create(ci(), Actor::cli()).await.unwrap();
+        assert!(one.tokens().authenticate(&second).await.unwrap().is_some());
+        let listed = one.tokens().list().await.unwrap();
         assert_eq!(listed.iter().map(|token| token.revoked_at.is_some()).collect::<Vec<_>>(), [true, false]);
         assert_sound(&one, 0, 3).await;
         one.close().await;
@@ -47,15 +51,15 @@ async fn a_bootstrap_token_is_ensured_once() {
         let ensured = (0..8).map(|n| {
             let store = stores[n % 2].clone();
             tokio::spawn(async move {
-                store.ensure_token("bootstrap", "a-long-enough-secret", Actor::system()).await
+                store.tokens().ensure("bootstrap", "a-long-enough-secret", Actor::system()).await
             })
         });
         for token in futures::future::join_all(ensured.collect::<Vec<_>>()).await {
             token.unwrap().unwrap();
         }
         assert_sound(&stores[0], 0, 1).await;
-        stores[1].ensure_token("bootstrap", "another-long-secret", Actor::system()).await.unwrap();
-        assert!(stores[0].authenticate("another-long-secret").await.unwrap().is_some());
+        stores[1].tokens().ensure("bootstrap", "another-long-secret", Actor::system()).await.unwrap();
+        assert!(stores[0].tokens().authenticate("another-long-secret").await.unwrap().is_some());
         assert_sound(&stores[0], 0, 3).await;
         for store in stores {
             store.close().await;
