@@ -7,6 +7,9 @@
     reason = "a panic is how a test fails, in the functions beside it too"
 )]
 
+#[path = "tidy/module_graph.rs"]
+mod module_graph;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -15,6 +18,8 @@ use std::{
 };
 
 use serde_json::Value;
+
+use self::module_graph::ModuleGraph;
 
 /// Which crates of the workspace a crate may depend on.
 const ARROWS: [(&str, &[&str]); 10] = [
@@ -32,6 +37,9 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("inventory-testing", &[]),
     ("xtask", &[]),
 ];
+
+/// The crates in which no files use each other in a circle, so that each file can be read without the whole.
+const WITHOUT_CIRCLES: [&str; 2] = ["csv", "store"];
 
 /// Which crates may depend on something that shapes whoever knows it.
 const FENCES: [(&str, &[&str]); 24] = [
@@ -78,6 +86,14 @@ fn crates_depend_on_each_other_along_the_arrows_only() {
             let name = package.name.as_str();
             assert!(arrows[name].contains(&dependency.as_str()), "{name} may not depend on {dependency}");
         }
+    }
+}
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    for name in WITHOUT_CIRCLES {
+        let circles = ModuleGraph::read(&root().join("crates").join(name).join("src")).circles();
+        assert_eq!(circles, BTreeSet::new(), "files of crates/{name} use each other");
     }
 }
 

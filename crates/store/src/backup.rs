@@ -16,11 +16,11 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::{
+    config::Config,
     database::Database,
     error::OpenError,
     log::open_head,
     service_record::{self, LAST_BACKUP_AT, VERSION_FLOOR},
-    store::Config,
 };
 
 /// How many pages are copied between two reports of progress. A page is 4 KiB.

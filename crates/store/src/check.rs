@@ -1,7 +1,9 @@
 //! Whether a database is as it should be.
 
 mod people;
+mod report;
 
+pub use self::report::CheckReport;
 use std::collections::HashMap;
 
 use inventory_core::{Component, ComponentId, Event, EventLog, LogError, Recorded, Seq};
@@ -15,42 +17,9 @@ use crate::{
     entity::component,
     error::ReadError,
     log::{Log, unsigned},
-    search,
+    search_index,
     stored::StoredComponent,
 };
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CheckReport {
-    /// Components that were looked at.
-    pub components: u64,
-    /// Events that were looked at.
-    pub events: u64,
-    /// The last event.
-    pub head: Seq,
-    /// Every violation, as a sentence that names the row or event. At most [`CheckReport::MAX_VIOLATIONS`].
-    pub violations: Vec<String>,
-    /// How many more violations there are than are listed.
-    pub more: u64,
-}
-
-impl CheckReport {
-    /// How many violations are listed.
-    pub const MAX_VIOLATIONS: usize = 100;
-
-    /// Whether nothing is wrong.
-    pub fn is_sound(&self) -> bool {
-        self.violations.is_empty()
-    }
-
-    fn violation(&mut self, sentence: String) {
-        if self.violations.len() < Self::MAX_VIOLATIONS {
-            self.violations.push(sentence);
-        } else {
-            self.more += 1;
-        }
-    }
-}
 
 /// How many rows one statement reads.
 const PAGE: usize = 500;
@@ -122,11 +91,11 @@ async fn search_agrees(
     if database.backend() != DbBackend::Sqlite {
         return Ok(());
     }
-    let wrong = scalar(snapshot, database, search::COUNT_WRONG).await?;
+    let wrong = scalar(snapshot, database, search_index::COUNT_WRONG).await?;
     if wrong > 0 {
         report.violation(format!(
             "the search does not know {wrong} components as they are: `{}` in a database shell mends it",
-            search::INDEX_ALL
+            search_index::INDEX_ALL
         ));
     }
     Ok(())

@@ -5,40 +5,10 @@ use sea_orm::DbBackend;
 use crate::{
     db::Bind,
     query::{Column, Filter, Kind, Operand, Operator, Query},
-    search::{self, Search, escape_like},
+    search::Search,
+    search_index::{self, escape_like},
+    sql::Sql,
 };
-
-/// An SQL text and what its `$1`, `$2`, … stand for.
-pub(crate) struct Sql {
-    pub(crate) text: String,
-    pub(crate) binds: Vec<Bind>,
-    pub(crate) backend: DbBackend,
-}
-
-impl Sql {
-    pub(crate) fn new(backend: DbBackend, text: String) -> Self {
-        Self { text, binds: Vec::new(), backend }
-    }
-
-    pub(crate) fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-    }
-
-    pub(crate) fn bind(&mut self, bind: Bind) {
-        self.binds.push(bind);
-        self.text.push('$');
-        self.text.push_str(&self.binds.len().to_string());
-    }
-
-    pub(crate) fn bind_all(&mut self, binds: impl IntoIterator<Item = Bind>) {
-        for (index, bind) in binds.into_iter().enumerate() {
-            if index > 0 {
-                self.push(", ");
-            }
-            self.bind(bind);
-        }
-    }
-}
 
 /// The expression by which a column is sorted, as its index has it: absent values count as the least.
 pub(crate) fn key_expression(column: Column) -> String {
@@ -53,8 +23,8 @@ pub(crate) fn key_expression(column: Column) -> String {
 /// `FROM` and `WHERE`: the components that meet the conditions of a query. `limited` says that a limit follows.
 pub(crate) fn from_component(sql: &mut Sql, query: &Query, limited: bool) {
     match (&query.search, tags(sql.backend, query).filter(|_| limited)) {
-        (Some(search), _) => search::from_found(sql, search, limited && query.filters.is_empty()),
-        (None, Some(tags)) => search::from_found(sql, &tags, true),
+        (Some(search), _) => search_index::from_found(sql, search, limited && query.filters.is_empty()),
+        (None, Some(tags)) => search_index::from_found(sql, &tags, true),
         (None, None) => sql.push(" FROM component"),
     }
     sql.push(" WHERE ");
@@ -83,7 +53,7 @@ pub(crate) fn conditions(sql: &mut Sql, query: &Query) {
     filters(sql, &query.filters);
     if let Some(search) = &query.search {
         sql.push(" AND ");
-        search::is_found(sql, search);
+        search_index::is_found(sql, search);
     }
 }
 

@@ -3,7 +3,23 @@
 use inventory_core::Seq;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
-use crate::{database::Database, error::ReadError, log::unsigned, store::CountAudit};
+use crate::{database::Database, error::ReadError, log::unsigned};
+
+/// The count that the database keeps beside what is really there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountAudit {
+    /// The count that is kept.
+    pub kept: i64,
+    /// `COUNT(*)` at the same moment.
+    pub counted: i64,
+}
+
+impl CountAudit {
+    /// 0 when healthy.
+    pub fn drift(self) -> i64 {
+        self.kept - self.counted
+    }
+}
 
 /// The key of the advisory lock under which one process at a time sums up PostgreSQL's deltas.
 const COMPACTION_LOCK: i64 = 7_203_411;

@@ -18,14 +18,15 @@ use sea_orm::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
+    config::Config,
     database_url::DatabaseUrl,
     db::{Availability, CONNECT_TIMEOUT, Connection, Connections, DatabaseFile, Options, Transaction},
     error::OpenError,
     fault::{Fault, fault},
-    replay::REPLAY_CONNECTIONS,
-    store::Config,
 };
 
+/// How many connections read the log for the streams of clients, and so how many of them read it at once.
+pub(crate) const REPLAY_CONNECTIONS: u32 = 2;
 /// How long a statement of SQLite waits for another process that writes.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size above which SQLite's write-ahead log is cut back when nobody reads it any more, in bytes. It stays far below

@@ -4,12 +4,13 @@ use inventory_core::{from_micros, micros};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
 use crate::{
-    condition::{Sql, from_component},
+    condition::from_component,
     database::Database,
     db::Bind,
     error::ReadError,
     facets::MAX_COUNTED,
     query::{Column, Kind, Query},
+    sql::Sql,
 };
 
 /// A day in the unit of the database's times.

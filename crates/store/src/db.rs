@@ -8,6 +8,8 @@
 mod availability;
 mod connection;
 mod file;
+mod lease;
+mod limits;
 mod pool;
 mod socket;
 mod statement;

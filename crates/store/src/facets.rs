@@ -3,11 +3,12 @@
 use sea_orm::DbBackend;
 
 use crate::{
-    condition::{Sql, from_component, is_searched, key_expression},
+    condition::{from_component, is_searched, key_expression},
     database::Database,
     db::Bind,
     error::ReadError,
     query::{Column, Kind, Query},
+    sql::Sql,
 };
 
 /// How many values one answer has at most.

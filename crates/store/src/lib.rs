@@ -4,6 +4,7 @@ mod activity;
 mod backup;
 mod check;
 mod condition;
+mod config;
 mod count;
 mod database;
 mod database_url;
@@ -20,11 +21,14 @@ mod listing;
 mod log;
 mod lookup;
 mod maintenance;
+mod page;
 mod query;
 mod read;
 mod replay;
 mod search;
+mod search_index;
 mod service_record;
+mod sql;
 mod staging;
 mod store;
 mod stored;
@@ -34,6 +38,8 @@ mod write;
 pub use activity::Activity;
 pub use backup::{BackupError, BackupReport, RestoreReport, backup, renew, restore};
 pub use check::CheckReport;
+pub use config::Config;
+pub use count::CountAudit;
 pub use dates::{DateCount, Period};
 pub use error::{OpenError, ReadError};
 pub use facets::{Facet, Facets};
@@ -43,10 +49,11 @@ pub use identity::{
     SignIn, SignInError, SignedIn, TokenConflict, TokenKey, Tokens, UserConflict, UserNameTaken, Users,
     WhichSessions,
 };
-pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Page, Place, Query, Sort};
+pub use page::Page;
+pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Place, Query, Sort};
 pub use search::{Search, SearchError};
 pub use staging::{RowKind, StageError, Staged, StagedRow};
-pub use store::{Config, CountAudit, Snapshot, Stats, Store};
+pub use store::{Snapshot, Stats, Store};
 pub use stored::{ComponentJson, StoredComponent};
 pub use write::{
     ComponentOperation, Conflict, Idempotency, OperationError, OperationErrors, OperationResult, Progress,

@@ -16,7 +16,7 @@ use crate::{
     count,
     database::Database,
     identity::{self, TokenCache},
-    search,
+    search_index,
     service_record::{self, LAST_BACKUP_AT},
     staging, write,
 };
@@ -99,7 +99,7 @@ impl Maintenance {
                     }
                 }
                 _ = indexing.tick() => {
-                    match search::index_some(&self.database, unindexed, &self.stop).await {
+                    match search_index::index_some(&self.database, unindexed, &self.stop).await {
                         Ok(waiting) => unindexed = waiting,
                         Err(error) => {
                             tracing::warn!(%error, "what was written could not be put into the index of the search");

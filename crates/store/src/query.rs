@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use inventory_core::{Amount, Component, ComponentId, Seq};
+use inventory_core::{Amount, ComponentId, Seq};
 
-use crate::{error::ReadError, search::Search, stored::StoredComponent};
+use crate::search::Search;
 
 /// A column by which components can be filtered, and most also sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -179,29 +179,6 @@ pub struct Query {
 impl Query {
     /// How many components a search counts. More are not worth the time that it takes to count them.
     pub const MAX_FOUND: u64 = 10_000;
-}
-
-/// A page of components.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page<T = Component> {
-    /// The components, in the order that was asked for.
-    pub items: Vec<T>,
-    /// The place after which the next page begins; `None` on the last.
-    pub next: Option<Place>,
-    /// The place before which the previous page ends; `None` on the first.
-    pub previous: Option<Place>,
-    /// How many components meet the conditions on all pages together. With a search at most
-    /// [`Query::MAX_FOUND`], which then stands for as many or more.
-    pub total: u64,
-}
-
-impl Page<StoredComponent> {
-    /// The same with components that can be looked into.
-    pub(crate) fn components(self) -> Result<Page, ReadError> {
-        let Self { items, next, previous, total } = self;
-        let items = items.iter().map(StoredComponent::component).collect::<Result<_, _>>()?;
-        Ok(Page { items, next, previous, total })
-    }
 }
 
 /// Why a text is not a filter.

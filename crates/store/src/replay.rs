@@ -9,13 +9,12 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    database::REPLAY_CONNECTIONS,
     db::Connections,
     entity::event_log,
     log::{log_error, signed},
 };
 
-/// How many connections read the log for the streams of clients, and so how many of them read it at once.
-pub(crate) const REPLAY_CONNECTIONS: u32 = 2;
 /// How many events one read returns at most: a stream keeps them in memory until its client takes them.
 const MAX_PAGE_EVENTS: usize = 64;
 /// After how many bytes of event data one read ends. The last event may exceed it.

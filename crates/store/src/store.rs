@@ -1,11 +1,8 @@
 //! The store: everything that can be asked about rows and events, and everything that can be done to them.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use inventory_core::{
@@ -17,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     activity::{self, Activity},
     check::{self, CheckReport},
-    count,
+    config::Config,
+    count::{self, CountAudit},
     database::Database,
     dates::{self, DateCount, Period},
     error::{OpenError, ReadError},
@@ -28,10 +26,11 @@ use crate::{
     log::{Log, event_id, open_head},
     lookup::{Lookup, lookups},
     maintenance::Maintenance,
-    query::{Column, Page, Query},
+    page::Page,
+    query::{Column, Query},
     read,
     replay::ReplayLog,
-    search, service_record,
+    search_index, service_record,
     stored::StoredComponent,
     tailer::Tailer,
     write::{
@@ -40,37 +39,6 @@ use crate::{
         WriteQueue, WriteResult, Writer, write_queue,
     },
 };
-
-/// How a store is opened.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// `sqlite:PATH` or `postgres://…`.
-    pub url: String,
-    /// Whether to bring the schema up to date. Otherwise an outdated schema is an error.
-    pub migrate: bool,
-    /// How many connections read at once, and how many more are kept for the most frequent reads.
-    pub readers: u32,
-    /// How often the log is asked for what other processes committed.
-    pub poll: Duration,
-    /// How many events the bus holds.
-    pub bus_capacity: usize,
-    /// What time it is.
-    pub clock: Clock,
-}
-
-impl Config {
-    /// The defaults, for a database.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            migrate: true,
-            readers: 4,
-            poll: Duration::from_millis(100),
-            bus_capacity: inventory_core::DEFAULT_CAPACITY,
-            clock: Clock::system(),
-        }
-    }
-}
 
 /// The number of components and the last event, as one moment of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,22 +50,6 @@ pub struct Snapshot {
     /// A place up to the head after which this process has committed nothing. Who counts this process's own
     /// events has all of that moment once it is past here.
     pub own: Seq,
-}
-
-/// The count that the database keeps beside what is really there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CountAudit {
-    /// The count that is kept.
-    pub kept: i64,
-    /// `COUNT(*)` at the same moment.
-    pub counted: i64,
-}
-
-impl CountAudit {
-    /// 0 when healthy.
-    pub fn drift(self) -> i64 {
-        self.kept - self.counted
-    }
 }
 
 /// The store in figures, since it was opened.
@@ -528,7 +480,7 @@ impl Store {
     /// Puts all that was written into the index of the search now. It is found without that, too, but one row
     /// after the other.
     pub async fn index_search(&self) -> Result<(), ReadError> {
-        Ok(search::index_all(&self.inner.database, &self.inner.stop).await?)
+        Ok(search_index::index_all(&self.inner.database, &self.inner.stop).await?)
     }
 
     /// Verifies every invariant of the database.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use inventory_core::{Event, LogError, Token, User};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::CheckReport;
+use super::report::CheckReport;
 use crate::{
     database::Database,
     entity::{event_log, token, user_account},

@@ -1,13 +1,10 @@
 //! Pools of connections, each statement bounded by a deadline.
 
-use std::{
-    ops::{Deref, DerefMut},
-    time::Duration,
-};
+use std::time::Duration;
 
 use deadpool::{
     Runtime,
-    managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, TimeoutType},
+    managed::{self, PoolError, TimeoutType},
 };
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
@@ -15,8 +12,10 @@ use tokio::time::timeout;
 
 use super::{
     availability::Availability,
-    connection::{Connection, Options},
+    connection::Options,
     file::DatabaseFile,
+    lease::{Lease, Manager},
+    limits::{StatementLimits, connection_error},
     statement::{Bind, Value},
     transaction::Transaction,
 };
@@ -35,51 +34,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Connections {
     pool: managed::Pool<Manager>,
     backend: DbBackend,
-    /// How long one statement may take. Then its connection is closed.
-    deadline: Duration,
-    availability: Availability,
-    /// Whether a statement is given up when the database is known to be away.
-    gives_up: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Manager {
-    options: Options,
-    /// The file that a connection to SQLite must have opened.
-    file: Option<DatabaseFile>,
-    availability: Availability,
-}
-
-/// A connection, and how many outages there were before it was opened.
-#[derive(Debug)]
-pub(crate) struct Pooled {
-    connection: Connection,
-    outages: u64,
-}
-
-impl managed::Manager for Manager {
-    type Type = Pooled;
-    type Error = DbErr;
-
-    async fn create(&self) -> Result<Pooled, DbErr> {
-        let outages = self.availability.outages();
-        // Large, and rarely needed by what waits for a connection.
-        let connection = Box::pin(Connection::open(&self.options)).await?;
-        if let Some(file) = &self.file {
-            file.verify()?;
-        }
-        Ok(Pooled { connection, outages })
-    }
-
-    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<DbErr> {
-        if !pooled.connection.is_reusable() {
-            Err(RecycleError::message("a statement or transaction did not end"))
-        } else if pooled.outages != self.availability.outages() {
-            Err(RecycleError::message("it was opened before an outage"))
-        } else {
-            Ok(())
-        }
-    }
+    limits: StatementLimits,
 }
 
 impl Connections {
@@ -93,7 +48,7 @@ impl Connections {
         file: Option<DatabaseFile>,
     ) -> Result<Self, DbErr> {
         let backend = options.backend();
-        let pool = managed::Pool::builder(Manager { options, file, availability: availability.clone() })
+        let pool = managed::Pool::builder(Manager::new(options, file, availability.clone()))
             .max_size(size)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(WAIT_TIMEOUT))
@@ -101,7 +56,7 @@ impl Connections {
             .queue_mode(managed::QueueMode::Lifo)
             .build()
             .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
-        Ok(Self { pool, backend, deadline, availability, gives_up })
+        Ok(Self { pool, backend, limits: StatementLimits { deadline, availability, gives_up } })
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
@@ -111,15 +66,15 @@ impl Connections {
     /// Begins a transaction with this statement.
     pub(crate) async fn begin(&self, sql: &str) -> Result<Transaction, DbErr> {
         let mut lease = self.lease().await?;
-        let mut begun = self.bounded(lease.begin(sql)).await?;
+        let mut begun = self.limits.bounded(lease.begin(sql)).await?;
         if let Err(error) = &begun
             && self.is_stale(&lease, error)
         {
             lease = self.replace(lease).await?;
-            begun = self.bounded(lease.begin(sql)).await?;
+            begun = self.limits.bounded(lease.begin(sql)).await?;
         }
         begun?;
-        Ok(Transaction::new(self.clone(), lease))
+        Ok(Transaction::new(self.backend, self.limits.clone(), lease))
     }
 
     /// The rows, each a text and a value.
@@ -156,33 +111,10 @@ impl Connections {
         }
     }
 
-    /// Waits for one thing that a connection does. The outer error is that it takes too long, or that the database is
-    /// away. The connection, which is in the middle of it, is closed when its lease is dropped.
-    pub(super) async fn bounded<T>(&self, statement: impl Future<Output = T>) -> Result<T, DbErr> {
-        tokio::select! {
-            biased;
-            result = statement => Ok(result),
-            error = self.lost() => Err(error),
-            () = tokio::time::sleep(self.deadline) => {
-                Err(connection_error(format!("no answer within {} s", self.deadline.as_secs())))
-            }
-        }
-    }
-
-    async fn lost(&self) -> DbErr {
-        if self.gives_up {
-            connection_error(self.availability.lost().await)
-        } else {
-            std::future::pending().await
-        }
-    }
-
     async fn lease(&self) -> Result<Lease, DbErr> {
-        if self.gives_up {
-            self.availability.check().map_err(connection_error)?;
-        }
-        let connection = self.bounded(self.pool.get()).await?;
-        connection.map(|connection| Lease(Some(connection))).map_err(|error| match error {
+        self.limits.check()?;
+        let connection = self.limits.bounded(self.pool.get()).await?;
+        connection.map(Lease::new).map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => {
                 connection_error(format!("no connection became free within {} s", WAIT_TIMEOUT.as_secs()))
@@ -212,10 +144,10 @@ impl Connections {
 macro_rules! on_a_connection {
     ($pool:expr, $connection:ident => $statement:expr) => {{
         let mut $connection = $pool.lease().await?;
-        match $pool.bounded($statement).await? {
+        match $pool.limits.bounded($statement).await? {
             Err(error) if $pool.is_stale(&$connection, &error) => {
                 let mut $connection = $pool.replace($connection).await?;
-                $pool.bounded($statement).await?
+                $pool.limits.bounded($statement).await?
             }
             result => result,
         }
@@ -244,44 +176,4 @@ impl ConnectionTrait for Connections {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         on_a_connection!(self, connection => connection.query_all(statement.clone()))
     }
-}
-
-/// A connection in use. It goes back to its pool when this is dropped, or is closed if something on it did not end.
-#[derive(Debug)]
-pub(super) struct Lease(Option<Object<Manager>>);
-
-impl Lease {
-    fn was_used_before(&self) -> bool {
-        self.0.as_ref().is_some_and(|connection| Object::metrics(connection).recycle_count > 0)
-    }
-}
-
-impl Deref for Lease {
-    type Target = Connection;
-
-    #[expect(clippy::expect_used, reason = "it is taken by the destructor alone")]
-    fn deref(&self) -> &Connection {
-        &self.0.as_ref().expect("a lease has a connection until it is dropped").connection
-    }
-}
-
-impl DerefMut for Lease {
-    #[expect(clippy::expect_used, reason = "it is taken by the destructor alone")]
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0.as_mut().expect("a lease has a connection until it is dropped").connection
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(pooled) = self.0.take()
-            && !pooled.connection.is_reusable()
-        {
-            drop(Object::take(pooled));
-        }
-    }
-}
-
-fn connection_error(message: impl Into<String>) -> DbErr {
-    DbErr::Conn(RuntimeErr::Internal(message.into()))
 }

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
-use super::pool::{Connections, Lease};
+use super::{lease::Lease, limits::StatementLimits};
 
 /// The name of every savepoint. The databases take the newest of a name.
 const SAVEPOINT: &str = "undo";
@@ -12,27 +12,28 @@ const SAVEPOINT: &str = "undo";
 /// closes its connection, and the database rolls back.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    pool: Connections,
+    backend: DbBackend,
+    limits: StatementLimits,
     lease: Mutex<Lease>,
 }
 
 impl Transaction {
-    pub(super) fn new(pool: Connections, lease: Lease) -> Self {
-        Self { pool, lease: Mutex::new(lease) }
+    pub(super) fn new(backend: DbBackend, limits: StatementLimits, lease: Lease) -> Self {
+        Self { backend, limits, lease: Mutex::new(lease) }
     }
 
     /// Commits. After an error the transaction may have been committed or not.
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
-        let Self { pool, lease } = self;
+        let Self { backend: _, limits, lease } = self;
         let mut connection = lease.into_inner();
-        pool.bounded(connection.commit()).await?
+        limits.bounded(connection.commit()).await?
     }
 
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        let Self { pool, lease } = self;
+        let Self { backend: _, limits, lease } = self;
         let mut connection = lease.into_inner();
-        pool.bounded(connection.rollback()).await?
+        limits.bounded(connection.rollback()).await?
     }
 
     /// Marks the point to which [`Transaction::undo`] goes back.
@@ -55,22 +56,22 @@ impl Transaction {
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.pool.backend()
+        self.backend
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.pool.bounded(self.lease.lock().await.execute(statement)).await?
+        self.limits.bounded(self.lease.lock().await.execute(statement)).await?
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.pool.bounded(self.lease.lock().await.execute_unprepared(sql.to_owned())).await?
+        self.limits.bounded(self.lease.lock().await.execute_unprepared(sql.to_owned())).await?
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.pool.bounded(self.lease.lock().await.query_one(statement)).await?
+        self.limits.bounded(self.lease.lock().await.query_one(statement)).await?
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.pool.bounded(self.lease.lock().await.query_all(statement)).await?
+        self.limits.bounded(self.lease.lock().await.query_all(statement)).await?
     }
 }

@@ -7,10 +7,13 @@
 
 use sea_orm::DbBackend;
 
-use super::{Counting, Query, in_list, in_order_by, limit, rows_wanted, select_item};
+use super::order::{Counting, in_list, in_order_by, limit, rows_wanted, select_item};
 use crate::{
-    condition::{Sql, conditions, filters, from_component, key_expression},
-    search,
+    condition::{conditions, filters, from_component, key_expression},
+    query::Query,
+    search::Search,
+    search_index,
+    sql::Sql,
 };
 
 const MAX_FOUND: u64 = Query::MAX_FOUND;
@@ -25,9 +28,9 @@ pub(super) fn tables(sql: &mut Sql, query: &Query) {
     let found = format!("found AS MATERIALIZED (SELECT id AS found_id, {key} AS found_key");
     if let Some(search) = hits(query) {
         sql.push("hit AS MATERIALIZED (SELECT found_row FROM (");
-        search::found_rows(sql, search);
+        search_index::found_rows(sql, search);
         sql.push(&format!(") AS found_by_text LIMIT {}), {found} FROM hit", MAX_FOUND + 1));
-        search::join_component(sql, true);
+        search_index::join_component(sql, true);
         sql.push(&format!(" WHERE NOT ({}))", many(query)));
     } else {
         sql.push(&found);
@@ -42,7 +45,7 @@ pub(super) fn tables(sql: &mut Sql, query: &Query) {
 }
 
 /// The search, where it is all that is asked for.
-fn hits(query: &Query) -> Option<&search::Search> {
+fn hits(query: &Query) -> Option<&Search> {
     query.search.as_ref().filter(|_| query.filters.is_empty())
 }
 
@@ -106,7 +109,7 @@ fn near(sql: &mut Sql, query: &Query) {
     sql.push(" FROM (SELECT rowid AS found_row FROM component WHERE true");
     in_list(sql, query);
     sql.push(&format!(" LIMIT {LOOKED_AT} * ({})) AS looked_at", many(query)));
-    search::join_component(sql, true);
+    search_index::join_component(sql, true);
     sql.push(" WHERE ");
     conditions(sql, query);
     limit(sql, query);
@@ -126,7 +129,7 @@ fn far(sql: &mut Sql, query: &Query) {
     sql.push(" FROM component WHERE +rowid IN (SELECT ");
     if let Some(search) = &query.search {
         sql.push("found_row FROM (");
-        search::found_rows(sql, search);
+        search_index::found_rows(sql, search);
         sql.push(")");
     } else {
         sql.push("rowid FROM component WHERE ");

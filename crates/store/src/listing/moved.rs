@@ -13,11 +13,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
-    condition::{Sql, conditions},
+    condition::conditions,
     db::Bind,
     error::ReadError,
     log::signed,
     query::{Column, Key, Kind, Place, Query},
+    sql::Sql,
 };
 
 /// How many events a walk may last. Each of its pages looks through those since its beginning.
