@@ -14,7 +14,7 @@ pub struct Page<T = Component> {
     /// The place before which the previous page ends; `None` on the first.
     pub previous: Option<Place>,
     /// How many components meet the conditions on all pages together. With a search at most
-    /// [`Query::MAX_FOUND`], which then stands for as many or more.
+    /// [`Query::MAX_FOUND`](crate::Query::MAX_FOUND), which then stands for as many or more.
     pub total: u64,
 }
 
