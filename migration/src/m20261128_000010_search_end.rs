@@ -35,7 +35,8 @@ UPDATE component_indexed SET component = (SELECT coalesce(max(rowid), 0) FROM co
  WHERE component > (SELECT coalesce(max(rowid), 0) FROM component);
 INSERT INTO component_unindexed (component)
 SELECT rowid FROM component
- WHERE NOT EXISTS (SELECT 1 FROM component_search_content
-                    WHERE id = component.rowid AND c0 = component.search_text)
+ WHERE rowid <= (SELECT component FROM component_indexed)
+   AND NOT EXISTS (SELECT 1 FROM component_search_content
+                     WHERE id = component.rowid AND c0 = component.search_text)
     ON CONFLICT DO NOTHING;
 ";

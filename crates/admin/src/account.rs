@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{SessionId, UserChange};
-use inventory_store::{NewPassword, Store, VersionPrecondition, WhichSessions, WriteError};
+use inventory_store::{NewPassword, SessionSelector, Store, VersionPrecondition, WriteError};
 
 use crate::{
     Admin,
@@ -96,7 +96,7 @@ async fn set_password(
     let new = NewPassword { password, keep };
     match store.users().change(user.id, expected, UserChange::default(), Some(new), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::PasswordSet)),
-        // Changed or removed. A new password takes no role, so the last administrator is no conflict.
+        // The user was changed or removed. `LastAdmin` is only about roles.
         Err(WriteError::Conflict(_)) => {
             let page = AccountPage::new(&signed_in, &store).await?;
             let error = "Your account was changed meanwhile, so the password was not. Try again.".to_owned();
@@ -116,12 +116,12 @@ async fn end_session(
         Failure::NotFound("There is no such session of yours. It may have ended already.".to_owned())
     })?;
     let count =
-        store.sessions().sign_out(signed_in.user.id, WhichSessions::One(id), signed_in.actor()).await?;
+        store.sessions().sign_out(signed_in.user.id, SessionSelector::One(id), signed_in.actor()).await?;
     Ok(people::done(PATH, &Notice::SessionsEnded(count)))
 }
 
 async fn end_others(signed_in: SignedIn, State(store): State<Store>) -> Result<Response, Failure> {
-    let but = WhichSessions::AllBut(Some(signed_in.session.id));
+    let but = SessionSelector::AllBut(Some(signed_in.session.id));
     let count = store.sessions().sign_out(signed_in.user.id, but, signed_in.actor()).await?;
     Ok(people::done(PATH, &Notice::SessionsEnded(count)))
 }

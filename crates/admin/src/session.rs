@@ -12,7 +12,7 @@ use axum::{
 };
 use inventory_api::Client;
 use inventory_core::{Actor, Event, Preferences, Role, SessionId, Theme, User, UserChange};
-use inventory_store::{ReadError, Session, SignIn, SignInError, Store, VersionPrecondition, WhichSessions};
+use inventory_store::{ReadError, Session, SessionSelector, SignIn, SignInError, Store, VersionPrecondition};
 
 use crate::{
     Admin, address,
@@ -226,7 +226,7 @@ async fn sign_out(
 ) -> Result<Response, Failure> {
     store
         .sessions()
-        .sign_out(signed_in.user.id, WhichSessions::One(signed_in.session.id), signed_in.actor())
+        .sign_out(signed_in.user.id, SessionSelector::One(signed_in.session.id), signed_in.actor())
         .await?;
     let mut response = Redirect::to(SIGN_IN_PATH).into_response();
     response.headers_mut().append(header::SET_COOKIE, session_cookie("", client.secure, Some(0)));

@@ -6,6 +6,7 @@
 mod command;
 mod conflict;
 mod context;
+mod job;
 mod password;
 mod refusals;
 mod secret;
@@ -14,8 +15,8 @@ mod token;
 mod token_cache;
 mod user;
 
-pub use command::{TokenKey, WhichSessions};
-pub use conflict::{NoToken, NoUser, TokenConflict, UserConflict, UserNameTaken};
+pub use command::{SessionSelector, TokenKey};
+pub use conflict::{TokenConflict, TokenNotFound, UserConflict, UserNameTaken, UserNotFound};
 pub use password::{Password, PasswordError};
 pub use session::{Session, Sessions, SignIn, SignInError, SignedIn};
 pub use token::{NewToken, Tokens};

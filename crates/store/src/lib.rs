@@ -30,6 +30,7 @@ mod search_index;
 mod service_record;
 mod sql;
 mod staging;
+mod stats;
 mod store;
 mod stored;
 mod tailer;
@@ -45,15 +46,16 @@ pub use error::{OpenError, ReadError};
 pub use facets::{Facet, Facets};
 pub use history::EventPage;
 pub use identity::{
-    Authenticated, NewPassword, NewToken, NoToken, NoUser, Password, PasswordError, Session, Sessions,
-    SignIn, SignInError, SignedIn, TokenConflict, TokenKey, Tokens, UserConflict, UserNameTaken, Users,
-    WhichSessions,
+    Authenticated, NewPassword, NewToken, Password, PasswordError, Session, SessionSelector, Sessions,
+    SignIn, SignInError, SignedIn, TokenConflict, TokenKey, TokenNotFound, Tokens, UserConflict,
+    UserNameTaken, UserNotFound, Users,
 };
 pub use page::Page;
 pub use query::{Column, Filter, FilterError, From, Key, Kind, Operand, Operator, Place, Query, Sort};
 pub use search::{Search, SearchError};
 pub use staging::{RowKind, StageError, Staged, StagedRow};
-pub use store::{Snapshot, Stats, Store};
+pub use stats::Stats;
+pub use store::{Snapshot, Store};
 pub use stored::{ComponentJson, StoredComponent};
 pub use write::{
     ComponentOperation, Conflict, Idempotency, OperationError, OperationErrors, OperationResult, Progress,

@@ -74,7 +74,7 @@ impl Tailer {
 
     async fn publish_next(&mut self, event: Recorded) {
         let Seq(seq) = event.seq;
-        self.tokens.hear(&event.data);
+        self.tokens.invalidate(&event.data);
         self.publisher.publish(event);
         if seq.is_multiple_of(BREATH) {
             tokio::task::yield_now().await;

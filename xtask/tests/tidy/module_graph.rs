@@ -14,7 +14,7 @@ use syn::{
 use super::files;
 
 /// The files of a crate by their module paths, each with the files that it uses. The root of the crate, which declares
-/// all of them, is left out, and so are tests.
+/// all of them, is left out, and so are tests. Paths inside the calls of macros are not seen.
 pub(crate) struct ModuleGraph(BTreeMap<String, BTreeSet<String>>);
 
 impl ModuleGraph {

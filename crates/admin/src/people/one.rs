@@ -9,7 +9,7 @@ use axum::{
 };
 use inventory_core::{Role, User, UserChange};
 use inventory_store::{
-    NewPassword, NoUser, Store, UserConflict, VersionPrecondition, WhichSessions, WriteError,
+    NewPassword, SessionSelector, Store, UserConflict, UserNotFound, VersionPrecondition, WriteError,
 };
 
 use super::{PATH, find, history};
@@ -119,7 +119,7 @@ fn current(conflict: &UserConflict, before: User) -> Result<User, Failure> {
     match conflict {
         UserConflict::Stale(now) => Ok(now.as_ref().clone()),
         UserConflict::LastAdmin => Ok(before),
-        UserConflict::NoUser(NoUser) => Err(super::no_user()),
+        UserConflict::NotFound(UserNotFound) => Err(super::no_user()),
     }
 }
 
@@ -132,7 +132,7 @@ fn told(conflict: &UserConflict) -> String {
             now.role,
             if now.is_active() { "active" } else { "disabled" },
         ),
-        UserConflict::LastAdmin | UserConflict::NoUser(_) => {
+        UserConflict::LastAdmin | UserConflict::NotFound(_) => {
             format!("Nothing was saved. {}", people::sentence(conflict))
         }
     }
@@ -174,9 +174,9 @@ async fn sign_out(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let user = find(&store, &id).await?;
-    match store.sessions().sign_out(user.id, WhichSessions::AllBut(None), admin.actor()).await {
+    match store.sessions().sign_out(user.id, SessionSelector::AllBut(None), admin.actor()).await {
         Ok(count) => Ok(people::done(&people::path(user.id), &Notice::SessionsEnded(count))),
-        Err(WriteError::Conflict(NoUser)) => Err(super::no_user()),
+        Err(WriteError::Conflict(UserNotFound)) => Err(super::no_user()),
         Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 use inventory_core::{Role, Token, TokenId};
-use inventory_store::{NoToken, Store, TokenKey, WriteError};
+use inventory_store::{Store, TokenKey, TokenNotFound, WriteError};
 
 use super::PATH;
 use crate::{
@@ -48,7 +48,7 @@ async fn revoke(
     let token = find(&signed_in, &store, &id).await?;
     match store.tokens().revoke(TokenKey::Id(token.id), signed_in.actor()).await {
         Ok(_) => Ok(people::done(PATH, &Notice::TokenRevoked)),
-        Err(WriteError::Conflict(NoToken(_))) => Err(no_token()),
+        Err(WriteError::Conflict(TokenNotFound(_))) => Err(no_token()),
         Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::IpAddr, num::NonZeroU64, sync::Arc};
 
 use inventory_core::{
-    Actor, Event, SessionId, SignInRefusal, SignInRefused, Token, TokenCreated, TokenId, TokenRevoked, User,
+    Event, SessionId, SignInRefusal, SignInRefused, Token, TokenCreated, TokenId, TokenRevoked, User,
     UserChange, UserCreated, UserDeleted, UserId, UserSignedIn, UserSignedOut, UserUpdated, micros,
 };
 use sea_orm::{
@@ -16,77 +16,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    conflict::{NoToken, NoUser, TokenConflict, UserChanged, UserConflict, UserNameTaken},
+    conflict::{TokenConflict, TokenNotFound, UserChanged, UserConflict, UserNameTaken, UserNotFound},
+    job::{Executed, IdentityCommand},
     password::PasswordHash,
 };
 use crate::{
     db::Transaction,
     entity::{token, user_account, user_session},
     error::ReadError,
-    write::{
-        ChangeContext, Command, Job, PendingEvent, Reply, VersionPrecondition, WriteError, WriteFailure,
-        WriteQueue,
-    },
+    write::{ChangeContext, VersionPrecondition},
 };
-
-/// A change of users, sessions or tokens.
-#[async_trait::async_trait]
-pub(super) trait IdentityCommand: Send + Sync + 'static {
-    /// What it returns.
-    type Output: Send + Sync + 'static;
-    /// Why it may be refused.
-    type Conflict: Send + Sync + 'static;
-
-    /// Carries it out in a transaction, and returns its events too.
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(Self::Output, Vec<Event>), Self::Conflict>, DbErr>;
-}
-
-/// Has the writer carry out a command.
-pub(super) async fn submit<C: IdentityCommand>(
-    queue: &WriteQueue,
-    command: C,
-    actor: Actor,
-) -> Result<C::Output, WriteError<C::Conflict>> {
-    let context = queue.context(actor, None);
-    let answer =
-        queue.submit(|reply| Command::Job(Box::new(IdentityJob { command, context, reply }))).await?;
-    answer.map_err(WriteError::Conflict)
-}
-
-struct IdentityJob<C: IdentityCommand> {
-    command: C,
-    context: ChangeContext,
-    reply: Reply<Result<C::Output, C::Conflict>>,
-}
-
-#[async_trait::async_trait]
-impl<C: IdentityCommand> Job for IdentityJob<C> {
-    async fn execute(&mut self, transaction: &Transaction) -> Result<Option<Vec<PendingEvent>>, DbErr> {
-        let (outcome, events) = match self.command.execute(transaction, &self.context).await? {
-            Ok((output, events)) => {
-                let events = events.into_iter().map(|event| PendingEvent::new(event, &self.context));
-                (Ok(output), Some(events.collect()))
-            }
-            Err(conflict) => (Err(conflict), None),
-        };
-        self.reply.outcome = Some(outcome);
-        Ok(events)
-    }
-
-    fn commit(self: Box<Self>) -> bool {
-        let done = matches!(self.reply.outcome, Some(Ok(_)));
-        self.reply.commit();
-        done
-    }
-
-    fn fail(self: Box<Self>, failure: WriteFailure) -> bool {
-        self.reply.fail(failure)
-    }
-}
 
 /// How a token is named in a request to revoke it.
 #[derive(Debug, Clone)]
@@ -98,7 +37,7 @@ pub enum TokenKey {
 
 /// Which sessions of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhichSessions {
+pub enum SessionSelector {
     /// This one.
     One(SessionId),
     /// All but this one, if there is one to keep.
@@ -118,11 +57,7 @@ impl IdentityCommand for CreateToken {
     type Output = Arc<Token>;
     type Conflict = TokenConflict;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        _context: &ChangeContext,
-    ) -> Result<Result<(Arc<Token>, Vec<Event>), TokenConflict>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, _context: &ChangeContext) -> Executed<Self> {
         let Self { token, hash } = self;
         if let Some(owner) = token.owner
             && locked(transaction, owner).await?.is_none()
@@ -148,13 +83,9 @@ pub(super) struct RevokeToken(pub(super) TokenKey);
 #[async_trait::async_trait]
 impl IdentityCommand for RevokeToken {
     type Output = Arc<Token>;
-    type Conflict = NoToken;
+    type Conflict = TokenNotFound;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(Arc<Token>, Vec<Event>), NoToken>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
         let (condition, name) = match &self.0 {
             TokenKey::Id(id) => (token::Column::Id.eq(id.0), id.to_string()),
             TokenKey::Name(name) => (token::Column::Name.eq(name), name.clone()),
@@ -165,32 +96,30 @@ impl IdentityCommand for RevokeToken {
             .lock_exclusive()
             .one(transaction)
             .await?;
-        let Some(current) = current else { return Ok(Err(NoToken(name))) };
+        let Some(current) = current else { return Ok(Err(TokenNotFound(name))) };
         let token = revoke(transaction, current, context.at).await?;
         let event = TokenRevoked { token: Arc::clone(&token) };
         Ok(Ok((token, vec![event.into()])))
     }
 }
 
-/// Creates an API token in the place of the one that has its name now.
+/// Revokes an API token and creates another one of its name.
 #[derive(Debug)]
-pub(super) struct ReplaceToken(pub(super) CreateToken);
+pub(super) struct ReplaceToken {
+    pub(super) current: TokenId,
+    pub(super) new: CreateToken,
+}
 
 #[async_trait::async_trait]
 impl IdentityCommand for ReplaceToken {
     type Output = Arc<Token>;
     type Conflict = TokenConflict;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(Arc<Token>, Vec<Event>), TokenConflict>, DbErr> {
-        let name = TokenKey::Name(self.0.token.name.clone());
-        // Where another process has revoked it meanwhile, there is nothing to replace.
-        let revoked = RevokeToken(name).execute(transaction, context).await?;
-        let mut events = revoked.map_or_else(|NoToken(_)| Vec::new(), |(_, events)| events);
-        let created = self.0.execute(transaction, context).await?;
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
+        let revoked = RevokeToken(TokenKey::Id(self.current)).execute(transaction, context).await?;
+        // Where it was revoked meanwhile, the name is free or belongs to another token, which is a conflict.
+        let mut events = revoked.map_or_else(|TokenNotFound(_)| Vec::new(), |(_, events)| events);
+        let created = self.new.execute(transaction, context).await?;
         Ok(created.map(|(token, created)| {
             events.extend(created);
             (token, events)
@@ -223,11 +152,7 @@ impl IdentityCommand for CreateUser {
     type Output = Arc<User>;
     type Conflict = UserNameTaken;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        _context: &ChangeContext,
-    ) -> Result<Result<(Arc<User>, Vec<Event>), UserNameTaken>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, _context: &ChangeContext) -> Executed<Self> {
         let Self { user, password } = self;
         let row = user_account::Model::new(user, password.0.clone());
         let inserted = user_account::Entity::insert(row.into_active_model())
@@ -258,11 +183,7 @@ impl IdentityCommand for ChangeUser {
     type Output = Arc<User>;
     type Conflict = UserConflict;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(Arc<User>, Vec<Event>), UserConflict>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
         let Self { id, expected, change, password, keep } = self;
         let before = match admitted(transaction, *id, expected).await? {
             Ok(before) => before,
@@ -288,7 +209,8 @@ impl IdentityCommand for ChangeUser {
             .await?;
         let mut events = vec![UserUpdated { before, after: Arc::clone(&after), changed }.into()];
         if password.is_some() || !after.is_active() {
-            events.extend(end_sessions(transaction, &after, WhichSessions::AllBut(*keep), context.at).await?);
+            events
+                .extend(end_sessions(transaction, &after, SessionSelector::AllBut(*keep), context.at).await?);
         }
         Ok(Ok((after, events)))
     }
@@ -306,11 +228,7 @@ impl IdentityCommand for DeleteUser {
     type Output = Arc<User>;
     type Conflict = UserConflict;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(Arc<User>, Vec<Event>), UserConflict>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
         let Self { id, expected } = self;
         let user = match admitted(transaction, *id, expected).await? {
             Ok(user) => user,
@@ -319,7 +237,7 @@ impl IdentityCommand for DeleteUser {
         if is_admin(&user) && is_last_admin(transaction, *id).await? {
             return Ok(Err(UserConflict::LastAdmin));
         }
-        let mut events = end_sessions(transaction, &user, WhichSessions::AllBut(None), context.at).await?;
+        let mut events = end_sessions(transaction, &user, SessionSelector::AllBut(None), context.at).await?;
         let tokens = token::Entity::find()
             .filter(token::Column::Owner.eq(id.0))
             .filter(token::Column::RevokedAt.is_null())
@@ -352,11 +270,7 @@ impl IdentityCommand for BeginSession {
     type Output = ();
     type Conflict = UserChanged;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<((), Vec<Event>), UserChanged>, DbErr> {
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
         let Self { id, hash, user, address, agent, password } = self;
         let Some((user, current)) = locked(transaction, *user).await? else { return Ok(Err(UserChanged)) };
         if current != *password || !user.is_active() {
@@ -382,20 +296,16 @@ impl IdentityCommand for BeginSession {
 #[derive(Debug)]
 pub(super) struct EndSessions {
     pub(super) user: UserId,
-    pub(super) which: WhichSessions,
+    pub(super) which: SessionSelector,
 }
 
 #[async_trait::async_trait]
 impl IdentityCommand for EndSessions {
     type Output = u64;
-    type Conflict = NoUser;
+    type Conflict = UserNotFound;
 
-    async fn execute(
-        &self,
-        transaction: &Transaction,
-        context: &ChangeContext,
-    ) -> Result<Result<(u64, Vec<Event>), NoUser>, DbErr> {
-        let Some((user, _)) = locked(transaction, self.user).await? else { return Ok(Err(NoUser)) };
+    async fn execute(&self, transaction: &Transaction, context: &ChangeContext) -> Executed<Self> {
+        let Some((user, _)) = locked(transaction, self.user).await? else { return Ok(Err(UserNotFound)) };
         let ended = end_sessions(transaction, &user, self.which, context.at).await?;
         Ok(Ok((ended.len() as u64, ended)))
     }
@@ -416,11 +326,7 @@ impl IdentityCommand for RecordRefusal {
     type Output = ();
     type Conflict = Infallible;
 
-    async fn execute(
-        &self,
-        _transaction: &Transaction,
-        _context: &ChangeContext,
-    ) -> Result<Result<((), Vec<Event>), Infallible>, DbErr> {
+    async fn execute(&self, _transaction: &Transaction, _context: &ChangeContext) -> Executed<Self> {
         let Self { user, address, reason, count } = self;
         let event = SignInRefused { user: *user, address: *address, reason: *reason, count: *count };
         Ok(Ok(((), vec![event.into()])))
@@ -442,7 +348,7 @@ async fn admitted(
     expected: &VersionPrecondition,
 ) -> Result<Result<Arc<User>, UserConflict>, DbErr> {
     Ok(match locked(transaction, id).await? {
-        None => Err(NoUser.into()),
+        None => Err(UserNotFound.into()),
         Some((user, _)) if expected.admits(user.version) => Ok(user),
         Some((user, _)) => Err(UserConflict::Stale(user)),
     })
@@ -468,7 +374,7 @@ async fn is_last_admin(transaction: &Transaction, id: UserId) -> Result<bool, Db
 async fn end_sessions(
     transaction: &Transaction,
     user: &User,
-    which: WhichSessions,
+    which: SessionSelector,
     at: OffsetDateTime,
 ) -> Result<Vec<Event>, DbErr> {
     let open = user_session::Entity::find()
@@ -477,9 +383,9 @@ async fn end_sessions(
         .filter(user_session::Column::UserId.eq(user.id.0))
         .filter(user_session::Column::EndedAt.is_null())
         .filter(match which {
-            WhichSessions::One(id) => user_session::Column::Id.eq(id.0),
-            WhichSessions::AllBut(Some(id)) => user_session::Column::Id.ne(id.0),
-            WhichSessions::AllBut(None) => user_session::Column::Id.is_not_null(),
+            SessionSelector::One(id) => user_session::Column::Id.eq(id.0),
+            SessionSelector::AllBut(Some(id)) => user_session::Column::Id.ne(id.0),
+            SessionSelector::AllBut(None) => user_session::Column::Id.is_not_null(),
         })
         .into_tuple::<Uuid>()
         .all(transaction)

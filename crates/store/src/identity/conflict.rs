@@ -12,14 +12,14 @@ pub struct UserNameTaken(pub UserName);
 /// There is no such user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such user")]
-pub struct NoUser;
+pub struct UserNotFound;
 
 /// Why a user is not changed or removed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum UserConflict {
     /// There is no such user.
     #[error(transparent)]
-    NoUser(#[from] NoUser),
+    NotFound(#[from] UserNotFound),
     /// The user has another version than expected. This is what it is now.
     #[error("the user {} is at version {}, which is not the one that was expected", .0.name, .0.version)]
     Stale(Arc<User>),
@@ -42,7 +42,7 @@ pub enum TokenConflict {
 /// There is no token of this name or id, or it is revoked already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no token named {0:?}")]
-pub struct NoToken(pub String);
+pub struct TokenNotFound(pub String);
 
 /// The user was changed while the password was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

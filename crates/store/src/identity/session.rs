@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    command::{BeginSession, EndSessions, RecordRefusal, WhichSessions, submit},
-    conflict::{NoUser, UserChanged},
+    command::{BeginSession, EndSessions, RecordRefusal, SessionSelector},
+    conflict::{UserChanged, UserNotFound},
     context::IdentityContext,
+    job::submit,
     password::PasswordHash,
     refusals::{self, Fate, Refused},
     secret::{hash, random_text},
@@ -104,7 +105,7 @@ pub enum SignInError {
     Write(WriteFailure),
 }
 
-/// The sessions. As the store has them.
+/// The sessions. See [`Store::sessions`](crate::Store::sessions).
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions<'a>(pub(crate) &'a Arc<IdentityContext>);
 
@@ -220,14 +221,14 @@ impl Sessions<'_> {
             return Ok(None);
         }
         if now - seen_at > SEEN_PRECISION {
-            self.saw(session.id, now);
+            self.touch(session.id, now);
         }
         Ok(Some(session))
     }
 
     /// Writes down that a session was seen, without holding up who is seen. It is no change that anyone
     /// decided, and so no event.
-    fn saw(self, id: SessionId, now: OffsetDateTime) {
+    fn touch(self, id: SessionId, now: OffsetDateTime) {
         // One at a time: a page asks for many things at once, and one of them will do.
         let Ok(permit) = Arc::clone(&self.0.seeing).try_acquire_owned() else { return };
         let database = self.0.database.clone();
@@ -290,9 +291,9 @@ impl Sessions<'_> {
     pub async fn sign_out(
         self,
         user: UserId,
-        which: WhichSessions,
+        which: SessionSelector,
         actor: Actor,
-    ) -> Result<u64, WriteError<NoUser>> {
+    ) -> Result<u64, WriteError<UserNotFound>> {
         submit(&self.0.writes, EndSessions { user, which }, actor).await
     }
 }

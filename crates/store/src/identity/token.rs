@@ -8,11 +8,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    command::{CreateToken, ReplaceToken, RevokeToken, TokenKey, submit},
-    conflict::{NoToken, TokenConflict},
+    command::{CreateToken, ReplaceToken, RevokeToken, TokenKey},
+    conflict::{TokenConflict, TokenNotFound},
     context::IdentityContext,
+    job::submit,
     secret::{hash, random_text},
-    token_cache::{Authenticated, outlast_leases},
+    token_cache::{Authenticated, wait_out_leases},
 };
 use crate::{
     database::Database,
@@ -57,7 +58,7 @@ async fn active(database: &Database, name: &str) -> Result<Option<token::Model>,
         .await?)
 }
 
-/// The API tokens. As the store has them.
+/// The API tokens. See [`Store::tokens`](crate::Store::tokens).
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a>(pub(crate) &'a Arc<IdentityContext>);
 
@@ -92,19 +93,25 @@ impl Tokens<'_> {
         actor: Actor,
     ) -> Result<Arc<Token>, WriteError<TokenConflict>> {
         let new = NewToken::new(name, [Scope::Admin]);
+        // Again where another process was faster: it may have made the same token.
         loop {
             let command = self.create_command(new.clone(), secret);
             match active(&self.0.database, name).await? {
                 Some(row) if row.hash == hash(secret) && row.scopes == new.scopes.to_string() => {
                     return Ok(Arc::new(Token::try_from(row)?));
                 }
-                Some(_) => {
-                    let token = submit(&self.0.writes, ReplaceToken(command), actor).await?;
-                    outlast_leases().await;
-                    return Ok(token);
+                Some(row) => {
+                    let replace = ReplaceToken { current: TokenId(row.id), new: command };
+                    match submit(&self.0.writes, replace, actor.clone()).await {
+                        Ok(token) => {
+                            wait_out_leases().await;
+                            return Ok(token);
+                        }
+                        Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
                 None => match submit(&self.0.writes, command, actor.clone()).await {
-                    // Another process that starts at the same moment was faster. Look again at what it made.
                     Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => {}
                     created => return created,
                 },
@@ -113,9 +120,13 @@ impl Tokens<'_> {
     }
 
     /// Revokes a token. When this returns, no process on the database takes it.
-    pub async fn revoke(self, which: TokenKey, actor: Actor) -> Result<Arc<Token>, WriteError<NoToken>> {
+    pub async fn revoke(
+        self,
+        which: TokenKey,
+        actor: Actor,
+    ) -> Result<Arc<Token>, WriteError<TokenNotFound>> {
         let token = submit(&self.0.writes, RevokeToken(which), actor).await?;
-        outlast_leases().await;
+        wait_out_leases().await;
         Ok(token)
     }
 

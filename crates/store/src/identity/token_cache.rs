@@ -125,7 +125,7 @@ impl TokenCache {
     }
 
     /// Hears of an event, before the bus does.
-    pub(crate) fn hear(&self, event: &Event) {
+    pub(crate) fn invalidate(&self, event: &Event) {
         let owner = match event {
             Event::TokenRevoked(event) => return self.forget(|found| found.token.id == event.token.id),
             Event::UserUpdated(event) => event.after.id,
@@ -174,6 +174,6 @@ impl TokenCache {
 }
 
 /// Waits until no process can still use what it knew of a token before now.
-pub(super) async fn outlast_leases() {
+pub(super) async fn wait_out_leases() {
     tokio::time::sleep(LEASE).await;
 }

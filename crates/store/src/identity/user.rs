@@ -6,11 +6,12 @@ use inventory_core::{Actor, Role, SessionId, User, UserChange, UserId, UserName}
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
-    command::{ChangeUser, CreateUser, DeleteUser, submit},
+    command::{ChangeUser, CreateUser, DeleteUser},
     conflict::{UserConflict, UserNameTaken},
     context::IdentityContext,
+    job::submit,
     password::{Password, PasswordHash},
-    token_cache::outlast_leases,
+    token_cache::wait_out_leases,
 };
 use crate::{
     entity::user_account,
@@ -27,7 +28,7 @@ pub struct NewPassword {
     pub keep: Option<SessionId>,
 }
 
-/// The users. As the store has them.
+/// The users. See [`Store::users`](crate::Store::users).
 #[derive(Debug, Clone, Copy)]
 pub struct Users<'a>(pub(crate) &'a Arc<IdentityContext>);
 
@@ -66,7 +67,7 @@ impl Users<'_> {
         let command = ChangeUser { id, expected, change, password, keep };
         let user = submit(&self.0.writes, command, actor).await?;
         if may_narrow {
-            outlast_leases().await;
+            wait_out_leases().await;
         }
         Ok(user)
     }
@@ -80,7 +81,7 @@ impl Users<'_> {
     ) -> Result<Arc<User>, WriteError<UserConflict>> {
         let command = DeleteUser { id, expected };
         let user = submit(&self.0.writes, command, actor).await?;
-        outlast_leases().await;
+        wait_out_leases().await;
         Ok(user)
     }
 

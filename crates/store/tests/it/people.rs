@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use inventory_core::{Actor, Clock, Event, Role, Scope, Scopes, Seq, User, UserChange, UserField};
 use inventory_store::{
-    Config, NewPassword, NewToken, NoUser, Password, Session, SignIn, SignInError, Store, UserConflict,
-    UserNameTaken, VersionPrecondition, WhichSessions, WriteError,
+    Config, NewPassword, NewToken, Password, Session, SessionSelector, SignIn, SignInError, Store,
+    UserConflict, UserNameTaken, UserNotFound, VersionPrecondition, WriteError,
 };
 use time::OffsetDateTime;
 
@@ -74,7 +74,7 @@ async fn every_change_of_a_user_is_one_event() {
         let deleted =
             store.users().delete(anna.id, VersionPrecondition::version(2), by.clone()).await.unwrap();
         assert_eq!(deleted, promoted);
-        assert_eq!(conflict(change(VersionPrecondition::Any).await), UserConflict::NoUser(NoUser));
+        assert_eq!(conflict(change(VersionPrecondition::Any).await), UserConflict::NotFound(UserNotFound));
         let names: Vec<_> =
             store.users().list().await.unwrap().into_iter().map(|user| user.name.to_string()).collect();
         assert_eq!(names, ["root"]);
@@ -139,7 +139,7 @@ async fn who_knows_the_password_signs_in_and_nobody_else() {
         assert_eq!(
             store
                 .sessions()
-                .sign_out(anna.id, WhichSessions::One(session.id), Actor::user(&anna.name))
+                .sign_out(anna.id, SessionSelector::One(session.id), Actor::user(&anna.name))
                 .await
                 .unwrap(),
             1
@@ -336,7 +336,7 @@ async fn the_history_of_a_user_tells_of_sessions_refusals_and_tokens_and_of_nobo
         }
         store
             .sessions()
-            .sign_out(anna.id, WhichSessions::One(first.id), Actor::user(&anna.name))
+            .sign_out(anna.id, SessionSelector::One(first.id), Actor::user(&anna.name))
             .await
             .unwrap();
         let told = async |before, limit| {

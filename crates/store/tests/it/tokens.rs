@@ -58,7 +58,16 @@ async fn a_bootstrap_token_is_ensured_once() {
             token.unwrap().unwrap();
         }
         assert_sound(&stores[0], 0, 1).await;
-        stores[1].tokens().ensure("bootstrap", "another-long-secret", Actor::system()).await.unwrap();
+        // Replaced by several processes at once, it is replaced once.
+        let replaced = (0..8).map(|n| {
+            let store = stores[n % 2].clone();
+            tokio::spawn(async move {
+                store.tokens().ensure("bootstrap", "another-long-secret", Actor::system()).await
+            })
+        });
+        for token in futures::future::join_all(replaced.collect::<Vec<_>>()).await {
+            token.unwrap().unwrap();
+        }
         assert!(stores[0].tokens().authenticate("another-long-secret").await.unwrap().is_some());
         assert_sound(&stores[0], 0, 3).await;
         for store in stores {
