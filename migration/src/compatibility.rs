@@ -16,9 +16,9 @@ pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 pub enum Schema {
     /// It is the schema of this release.
     Current,
-    /// So many migrations of this release are not applied.
+    /// This number of migrations of this release is not applied.
     Outdated(usize),
-    /// A later release applied so many migrations, and this one can work with them.
+    /// A later release applied this number of migrations, and this release can work with them.
     Later(usize),
     /// A later release applied migrations, and this one cannot work with them: the oldest release that can.
     TooNew(String),

@@ -1,5 +1,5 @@
-//! The number of components, kept by the database itself, so that rows count whoever inserts or deletes
-//! them.
+//! The number of components, maintained by the database itself, so that every row counts, also those inserted
+//! or deleted past the service.
 
 use sea_orm_migration::prelude::*;
 

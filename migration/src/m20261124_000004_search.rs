@@ -1,11 +1,12 @@
 //! Text in which components are searched, and an index of every three letters that follow each other in it.
 //!
-//! The text is a generated column, so that it is right whoever writes a row. Only ASCII letters are folded,
-//! the same on both databases. An index of trigrams costs as much as all else that a row is written for, so
-//! what is written waits outside of it: it is searched row by row, and indexed in the background.
+//! The text is a generated column, so that it is right for every write, also past the service. Only ASCII
+//! letters are folded, the same on both databases. Updating a trigram index costs as much as the rest of a
+//! write. So new rows are first kept out of the index and searched one by one, and are indexed in the
+//! background.
 //!
-//! A million rows take about 40 seconds on SQLite and a minute and a half on PostgreSQL, which writes the
-//! table anew.
+//! A million rows take about 40 seconds on SQLite and a minute and a half on PostgreSQL, which rewrites the
+//! table.
 
 use sea_orm_migration::prelude::*;
 
@@ -68,8 +69,9 @@ CREATE TRIGGER component_unindexed_del AFTER DELETE ON component BEGIN
 END;
 ";
 
-/// Here `component_unindexed` lists new rows too. Whoever changes a row locks its place in `component_unindexed` to the commit, so that the
-/// index is never made from a text that is about to be another.
+/// Here `component_unindexed` lists new rows too. A transaction that changes a row locks its entry in
+/// `component_unindexed` until the commit, so that the index is never built from a text that is about to
+/// change.
 const ON_POSTGRES: &str = "
 CREATE TABLE component_search (component UUID NOT NULL PRIMARY KEY, text {TEXT} NOT NULL);
 CREATE TABLE component_unindexed (component UUID NOT NULL PRIMARY KEY)

@@ -1,5 +1,5 @@
-//! Files that someone uploaded and has not imported yet, with what each of their rows would do. They are in the
-//! database because the next request of whoever uploaded one may be answered by another process.
+//! Files that were uploaded and not imported yet, with what each of their rows would do. They are in the
+//! database because the user's next request may be answered by another process.
 //!
 //! The tables begin empty, so this takes no time.
 
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The file is in a table of its own so that nobody reads it who asks for the rest.
+/// The file is in a separate table, so that queries for the other columns do not read it.
 const TABLES: &str = r"
 CREATE TABLE staged_import (
     id         {UUID}   NOT NULL PRIMARY KEY,

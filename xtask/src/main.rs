@@ -5,6 +5,7 @@ mod chore;
 mod ci;
 mod faults;
 mod http;
+mod new_subscriber;
 mod parts;
 mod repository;
 mod requirement;
@@ -43,6 +44,11 @@ enum Chore {
     Openapi,
     /// Write docs/metrics.md from the catalogue of metrics.
     MetricsDocs,
+    /// Write a subscriber of the product with its registration and its test.
+    NewSubscriber {
+        /// Its name, in lower case with hyphens, such as `low-stock-mail`.
+        name: String,
+    },
     /// Write a CSV file of 15,333 made-up parts to standard output: the same that the tests import.
     Parts,
 }
@@ -61,8 +67,9 @@ fn run(chore: Chore) -> anyhow::Result<ExitCode> {
         Chore::Faults(options) => return faults::run(&options),
         Chore::Bench(options) => bench::run(&options)?,
         Chore::Tidy => ci::tidy()?,
-        Chore::Openapi => chore::write_example("inventory-api", "openapi", "openapi.json")?,
+        Chore::Openapi => chore::write_example("inventory", "openapi", "openapi.json")?,
         Chore::MetricsDocs => chore::write_example("inventory-metrics", "catalogue", "docs/metrics.md")?,
+        Chore::NewSubscriber { name } => new_subscriber::run(&name)?,
         Chore::Parts => io::stdout().write_all(parts::csv().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)

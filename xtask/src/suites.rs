@@ -75,7 +75,7 @@ fn cargo_test(tally: &mut Tally) -> anyhow::Result<()> {
         follow(stdout, io::stdout(), &shared);
     });
     let status = child.wait()?;
-    // A suite that does not compile, or that is killed, has no sum of its own.
+    // A suite that does not compile, or that is killed, prints no summary.
     if !status.success() && tally.failed == 0 {
         tally.fail();
     }

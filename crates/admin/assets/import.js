@@ -31,7 +31,7 @@ async function follow() {
     if (bar && done !== null) {
       bar.value = done;
       page.querySelector("[data-told]").textContent =
-        done < total ? `${numbers.format(done)} of ${numbers.format(total)} changes` : "Finishing…";
+        done < total ? `${numbers.format(done)} of ${numbers.format(total)} ${total === 1 ? "change" : "changes"}` : "Finishing…";
     }
     if (!running) {
       await window.inventory.load(location.href, { selectors: ["#main"], history: "none" });

@@ -15,7 +15,7 @@ function count() {
   const chosen = boxes().filter((box) => box.checked).length;
   const everything = bulk.elements.everything.checked;
   bulk.classList.toggle("open", chosen > 0 || everything);
-  bulk.querySelector(".selected").textContent = everything ? "Everything selected" : `${chosen} selected`;
+  bulk.querySelector(".selected").textContent = everything ? "All selected" : `${chosen} selected`;
   const all = document.querySelector("[data-all]");
   if (all) {
     all.hidden = false;
@@ -72,14 +72,14 @@ function focusRow(row) {
 
 /** Puts the form for one cell into it. */
 async function edit(cell) {
-  if (!cell?.dataset.edit) return window.inventory.say("This is not changed in the list.");
+  if (!cell?.dataset.edit) return window.inventory.say("This cell can't be edited here.");
   const row = cell.closest("tr");
   const id = row.id.slice("row-".length);
   const address = `/admin/components/${id}/cell/${cell.dataset.edit}`;
   const response = await fetch(address, { credentials: "same-origin" }).catch(() => null);
   const page = response && new DOMParser().parseFromString(await response.text(), "text/html");
   const form = page?.getElementById("edit");
-  if (!form) return window.inventory.warn(page?.querySelector("h1")?.textContent ?? "The service cannot be reached.");
+  if (!form) return window.inventory.warn(page?.querySelector("h1")?.textContent ?? "Can't reach the server. Try again in a moment.");
   show(cell, form);
 }
 
@@ -119,13 +119,13 @@ async function save(cell, form, keep) {
     response = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
-    return window.inventory.warn("The service cannot be reached. What you typed is still here; try again in a moment.");
+    return window.inventory.warn("Can't reach the server. Your input is kept; try again in a moment.");
   }
   const again = page.getElementById("edit");
   if (again) return show(cell, again, keep);
   const fresh = page.getElementById(row.id);
   if (!response.ok || !fresh) {
-    const title = page.querySelector("h1")?.textContent ?? "That did not work";
+    const title = page.querySelector("h1")?.textContent ?? "Something went wrong";
     return window.inventory.warn(`${title}. ${page.querySelector("h1 + p")?.textContent ?? ""}`);
   }
   const box = row.querySelector('input[name="row"]');

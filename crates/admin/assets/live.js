@@ -25,7 +25,7 @@ function connect() {
   };
   source.addEventListener("reset", (message) => {
     seen = message.lastEventId;
-    announce("Much has changed since this page was loaded.", "Load it again");
+    announce("A lot has changed since this page was loaded.", "Reload");
   });
   source.onerror = () => {
     // Ended by the service: the browser would ask for the place where it began.
@@ -66,9 +66,9 @@ function hear(news) {
   const page = document.querySelector("[data-component]");
   if (page) {
     if (page.dataset.component !== news.id || news.version < Number(page.dataset.version)) return;
-    if (news.what === "deleted") announce(`${news.who} deleted this component just now.`, "Look again");
+    if (news.what === "deleted") announce(`This component was just deleted by ${news.who}.`, "Refresh");
     else if (news.version > Number(page.dataset.version)) {
-      announce(`${news.who} changed this component just now. If you save, you will see both versions side by side.`, "Show theirs");
+      announce(`This component was just changed by ${news.who}. If you save, you will see both versions side by side.`, "Show their version");
     }
     return;
   }

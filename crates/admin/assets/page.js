@@ -39,7 +39,7 @@ document.addEventListener("click", async (event) => {
     button.textContent = "Copied";
     window.inventory.say("Copied.");
   } catch {
-    window.inventory.say("Selected: copy it by Ctrl-C.");
+    window.inventory.say("Selected. Press Ctrl+C or ⌘C to copy.");
   }
 });
 

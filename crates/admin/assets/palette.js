@@ -18,15 +18,15 @@ function element(name, attributes, ...children) {
 }
 
 function build() {
-  const label = "A component, a page or an action";
+  const label = "Find a component, page or action";
   const input = element("input", {
     type: "text", role: "combobox", "aria-label": label, placeholder: label, "aria-expanded": "false",
     "aria-controls": "palette-list", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", maxlength: "200", enterkeyhint: "go",
   });
   const close = element("button", { type: "button", class: "plain" }, "Close");
-  const list = element("div", { id: "palette-list", role: "listbox", "aria-label": "What matches" });
+  const list = element("div", { id: "palette-list", role: "listbox", "aria-label": "Results" });
   const told = element("p", { class: "sr", role: "status" });
-  const none = element("p", { class: "soft none", hidden: "" }, "Nothing matches.");
+  const none = element("p", { class: "soft none", hidden: "" }, "No matches.");
   // The links and forms that the options stand for.
   const source = element("div", { hidden: "" });
   const dialog = element("dialog", { id: "palette", "aria-label": "Go to" }, element("div", { class: "line" }, input, close), list, none, told, source);
@@ -83,7 +83,7 @@ function show(found, text) {
   shownFor = text;
   parts.input.setAttribute("aria-expanded", String(number > 0));
   parts.none.hidden = number > 0;
-  parts.told.textContent = number ? `${number} to choose from` : "Nothing matches.";
+  parts.told.textContent = number ? `${number} ${number === 1 ? "result" : "results"}` : "No matches.";
   choose(options()[0]);
   if (enter) go(chosen());
 }
@@ -105,7 +105,7 @@ async function ask() {
   } catch (error) {
     if (error.name === "AbortError") return;
     parts.none.hidden = false;
-    parts.none.textContent = "The service cannot be reached.";
+    parts.none.textContent = "Can't reach the server. Try again in a moment.";
     parts.told.textContent = parts.none.textContent;
   }
 }

@@ -106,10 +106,10 @@ export async function load(url, { selectors, method = "GET", body, history: how 
     if (!page.getElementById("main")) throw new Error("no page");
     // A failure that knows nothing of what was typed must not take its place.
     if (method === "POST" && page.querySelector("#main .failure")) {
-      const title = page.querySelector("h1")?.textContent ?? "That did not work";
+      const title = page.querySelector("h1")?.textContent ?? "Something went wrong";
       const detail = page.querySelector("h1 + p")?.textContent ?? "";
       const link = response.status === 401 ? { href: "/admin/sign-in", text: "Sign in in a new tab" } : null;
-      warn(`${title}. ${detail} What you typed is still here.`, link);
+      warn(`${title}. ${detail} Your input is kept.`, link);
       return false;
     }
     document.getElementById("trouble")?.remove();
@@ -124,7 +124,7 @@ export async function load(url, { selectors, method = "GET", body, history: how 
   } catch (error) {
     if (error.name === "AbortError") return false;
     if (method === "GET" && how === "push") location.assign(url);
-    else warn("The service cannot be reached. What you typed is still here; try again in a moment.");
+    else warn("Can't reach the server. Your input is kept; try again in a moment.");
     return false;
   } finally {
     if (underWay.get(key) === control) underWay.delete(key);

@@ -1,4 +1,4 @@
-//! The account of whoever is signed in: theme, password, sessions, tokens.
+//! The account of the signed-in user: theme, password, sessions, tokens.
 
 use askama::Template;
 use axum::{
@@ -7,21 +7,21 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use inventory_api::Client;
 use inventory_core::{SessionId, UserChange};
+use inventory_http::Client;
 use inventory_store::{NewPassword, SessionSelector, Store, VersionPrecondition, WriteError};
 
 use crate::{
     Admin,
-    answer::Answer as _,
+    active_sessions::{self, Browser},
+    auth::SignedIn,
     failure::Failure,
-    fields::Fields,
-    password, people,
+    form_data::FormData,
+    layout::{Flash, Layout, Section},
+    password,
+    render::{self, Answer as _},
     routes::Router,
-    session::SignedIn,
-    sessions::{self, Browser},
-    shell::{Notice, Section, Shell},
-    throttle::Throttle,
+    sign_in_limiter::SignInLimiter,
     tokens::{self, Row},
 };
 
@@ -40,7 +40,7 @@ pub(crate) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage {
-    shell: Shell,
+    layout: Layout,
     present_error: Option<String>,
     password_error: Option<String>,
     sessions: Vec<Browser>,
@@ -50,10 +50,10 @@ struct AccountPage {
 impl AccountPage {
     async fn new(signed_in: &SignedIn, store: &Store) -> Result<Self, Failure> {
         Ok(Self {
-            shell: signed_in.shell(Section::Account),
+            layout: signed_in.layout(Section::Account),
             present_error: None,
             password_error: None,
-            sessions: sessions::of(store, &signed_in.user, signed_in.session.id).await?,
+            sessions: active_sessions::of(store, &signed_in.user, signed_in.session.id).await?,
             tokens: tokens::of(store, signed_in.user.id).await?,
         })
     }
@@ -69,8 +69,8 @@ async fn set_password(
     client: Client,
     signed_in: SignedIn,
     State(store): State<Store>,
-    State(throttle): State<Throttle>,
-    fields: Fields,
+    State(throttle): State<SignInLimiter>,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let user = &signed_in.user;
     let password = match password::typed(&fields) {
@@ -87,7 +87,7 @@ async fn set_password(
     }
     if !store.users().verify_password(user.id, fields.text("present_password")).await? {
         let page = AccountPage::new(&signed_in, &store).await?;
-        let present_error = Some("That is not your present password.".to_owned());
+        let present_error = Some("That is not your current password.".to_owned());
         return AccountPage { present_error, ..page }.answer(StatusCode::UNPROCESSABLE_ENTITY);
     }
     // The version is the one from before the present password was looked at: where another was set meanwhile,
@@ -95,11 +95,11 @@ async fn set_password(
     let (expected, keep) = (VersionPrecondition::version(user.version), browser);
     let new = NewPassword { password, keep };
     match store.users().change(user.id, expected, UserChange::default(), Some(new), signed_in.actor()).await {
-        Ok(_) => Ok(people::done(PATH, &Notice::PasswordSet)),
+        Ok(_) => Ok(render::done(PATH, &Flash::PasswordSet)),
         // The user was changed or removed. `LastAdmin` is only about roles.
         Err(WriteError::Conflict(_)) => {
             let page = AccountPage::new(&signed_in, &store).await?;
-            let error = "Your account was changed meanwhile, so the password was not. Try again.".to_owned();
+            let error = "Your account was changed in the meantime. Try again.".to_owned();
             AccountPage { password_error: Some(error), ..page }.answer(StatusCode::CONFLICT)
         }
         Err(WriteError::Failure(failure)) => Err(failure.into()),
@@ -113,15 +113,15 @@ async fn end_session(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let id = id.parse().map(SessionId).map_err(|_| {
-        Failure::NotFound("There is no such session of yours. It may have ended already.".to_owned())
+        Failure::NotFound("This session does not exist. It may have ended already.".to_owned())
     })?;
     let count =
         store.sessions().sign_out(signed_in.user.id, SessionSelector::One(id), signed_in.actor()).await?;
-    Ok(people::done(PATH, &Notice::SessionsEnded(count)))
+    Ok(render::done(PATH, &Flash::SessionsEnded(count)))
 }
 
 async fn end_others(signed_in: SignedIn, State(store): State<Store>) -> Result<Response, Failure> {
     let but = SessionSelector::AllBut(Some(signed_in.session.id));
     let count = store.sessions().sign_out(signed_in.user.id, but, signed_in.actor()).await?;
-    Ok(people::done(PATH, &Notice::SessionsEnded(count)))
+    Ok(render::done(PATH, &Flash::SessionsEnded(count)))
 }

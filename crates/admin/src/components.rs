@@ -1,21 +1,21 @@
 //! The pages about components.
 
-mod asked;
 pub(crate) mod bulk;
-mod cell;
 mod chip;
 mod column;
+mod cursor;
+mod date_range;
 mod dates;
 mod draft;
 mod export;
 mod filters;
 mod form;
 pub(crate) mod history;
+mod inline_edit;
+mod item;
 mod list;
+mod list_query;
 mod merge;
-mod one;
-mod place;
-mod span;
 
 use inventory_core::{Component, ComponentId};
 use inventory_store::Store;
@@ -32,13 +32,14 @@ pub(crate) fn router() -> Router<Admin> {
         .merge(export::router())
         .merge(filters::router())
         .merge(dates::router())
-        .merge(cell::router())
+        .merge(inline_edit::router())
         .merge(bulk::router())
-        .merge(one::router())
+        .merge(item::router())
         .merge(merge::router())
         .merge(history::router())
 }
 
+pub(crate) use column::inline;
 pub(crate) use form::label;
 pub(crate) use history::{Difference, changed, filled};
 
@@ -54,7 +55,7 @@ async fn find(store: &Store, id: &str) -> Result<Component, Failure> {
 }
 
 fn no_component() -> Failure {
-    Failure::NotFound("There is no such component. It may have been deleted.".to_owned())
+    Failure::NotFound("This component does not exist. It may have been deleted.".to_owned())
 }
 
 /// A component that was there a moment ago.

@@ -1,6 +1,6 @@
 //! What goes wrong, as pages for people.
 //!
-//! A handler answers a [`Failure`]; it becomes a page in [`crate::frame`], which knows who is looking at it.
+//! A handler answers a [`Failure`]; it becomes a page in [`crate::middleware`], which knows who is looking at it.
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use inventory_core::Role;
 use inventory_store::{ReadError, WriteError, WriteFailure};
 use uuid::Uuid;
 
-use crate::{address, shell::Shell};
+use crate::{address, layout::Layout};
 
 /// Seconds after which someone may try to sign in again for whom there was no room.
 const SIGN_IN_RETRY_SECONDS: u64 = 3;
@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     MethodNotAllowed,
     /// The request is not one that a page of the admin makes.
     BadRequest(String),
-    /// A form has more than [`crate::fields::MAX_FORM_BYTES`].
+    /// A form has more than [`crate::form_data::MAX_FORM_BYTES`].
     TooLong,
     /// Signing in was tried too often; this long until it may be tried again.
     TooManySignIns(Duration),
@@ -53,7 +53,7 @@ pub(crate) enum Failure {
 #[derive(Template)]
 #[template(path = "failure.html")]
 struct FailurePage<'a> {
-    shell: &'a Shell,
+    layout: &'a Layout,
     status: StatusCode,
     title: &'a str,
     detail: &'a str,
@@ -93,12 +93,12 @@ impl Failure {
             Self::CrossOrigin => "Refused: the form came from another site",
             Self::NotFound(_) => "Not found",
             Self::MethodNotAllowed => "This page cannot be used this way",
-            Self::BadRequest(_) => "The request cannot be understood",
-            Self::TooLong => "This is too long",
-            Self::TooManySignIns(_) => "Too many attempts to sign in",
+            Self::BadRequest(_) => "Invalid request",
+            Self::TooLong => "The form is too long",
+            Self::TooManySignIns(_) => "Too many sign-in attempts",
             Self::SignInsBusy => "Too many people are signing in",
-            Self::Expired => "This list has moved on",
-            Self::Unavailable(_) => "The database does not answer",
+            Self::Expired => "This list is out of date",
+            Self::Unavailable(_) => "The database is not responding",
             Self::Timeout => "This took too long",
             Self::Unexpected(_) => "Something went wrong",
         }
@@ -107,35 +107,35 @@ impl Failure {
     fn detail(&self) -> &str {
         match self {
             Self::SignedOut(_) => {
-                "Nothing was saved. Sign in in a new tab, and then send it again from here."
+                "Nothing was saved. Sign in in a new tab, then send the form again from here."
             }
-            Self::Forbidden(Role::Admin) => "Only an administrator may do this. Nothing was changed.",
+            Self::Forbidden(Role::Admin) => "Only administrators can do this. Nothing was changed.",
             Self::Forbidden(_) => {
-                "Your role may look at components but not change them. An administrator can give you the role of \
-                 an editor."
+                "You can view components but not change them. Ask an administrator for the editor role."
             }
-            Self::CrossOrigin => "Nothing was changed. Open the page here and try it again.",
+            Self::CrossOrigin => "Nothing was changed. Open the page here and try again.",
             Self::NotFound(detail) | Self::BadRequest(detail) => detail,
-            Self::MethodNotAllowed => "Nothing was changed. Go back and use the form of the page.",
+            Self::MethodNotAllowed => "Nothing was changed. Go back and use the form on the page.",
             Self::TooLong => {
-                "Nothing was changed. A form may have 1 MB: go back, and shorten the longest text."
+                "Nothing was changed. Forms are limited to 1 MB: go back and shorten the longest text."
             }
             Self::TooManySignIns(_) => {
-                "Wait a minute, and try again. If you do not know the password, an administrator can give you another."
+                "Wait a minute and try again. If you forgot your password, ask an administrator to reset it."
             }
-            Self::SignInsBusy => "Nothing was done. Wait a few seconds, and try again.",
+            Self::SignInsBusy => "Wait a few seconds and try again.",
             Self::Expired => {
-                "So much has changed since you opened its first page that it cannot be continued. \
-                              Begin again with the first page."
+                "Too much has changed since you opened the first page. Start again from the first page."
             }
-            Self::Unavailable(_) => "Nothing was changed. It may be back in a moment: try again.",
-            Self::Timeout => "The service gave up. Look whether what you did was done before you try again.",
-            Self::Unexpected(_) => "It is in the log under the number below, for whoever runs the service.",
+            Self::Unavailable(_) => "Nothing was changed. Try again in a moment.",
+            Self::Timeout => "Check whether your change was made before you try again.",
+            Self::Unexpected(_) => {
+                "The error was logged. If it happens again, give your administrator the error ID below."
+            }
         }
     }
 
-    /// The page, for whoever looks at it. What nobody foresaw is logged here, once.
-    pub(crate) fn page(&self, shell: &Shell, again: Option<&Again>) -> Response {
+    /// The page. An unexpected failure is logged here, once.
+    pub(crate) fn page(&self, layout: &Layout, again: Option<&Again>) -> Response {
         if let Self::SignedOut(next) = self
             && again.is_none()
         {
@@ -144,17 +144,18 @@ impl Failure {
         let instance = match self {
             Self::Unavailable(cause) | Self::Unexpected(cause) => {
                 let instance = Uuid::now_v7();
-                tracing::error!(%instance, reason = %cause, "a page of the admin failed");
+                tracing::error!(%instance, reason = %cause, "admin page failed");
                 Some(instance)
             }
             _ => None,
         };
         let status = self.status();
-        let page = FailurePage { shell, status, title: self.title(), detail: self.detail(), instance, again };
+        let page =
+            FailurePage { layout, status, title: self.title(), detail: self.detail(), instance, again };
         let mut response = match page.render() {
             Ok(html) => (status, axum::response::Html(html)).into_response(),
             Err(error) => {
-                tracing::error!(%error, "the page of a failure cannot be rendered");
+                tracing::error!(%error, "failed to render an error page");
                 status.into_response()
             }
         };

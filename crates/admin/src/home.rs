@@ -5,20 +5,20 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{extract::State, response::Html, routing::get};
 use inventory_core::{
-    Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event, Recorded,
+    Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated, Event, EventEnvelope,
 };
-use inventory_store::{Activity, Column, Filter, From, Query, Sort, Store};
+use inventory_store::{Activity, Column, Filter, PageStart, Query, Sort, Store};
 
 use crate::{
     Admin,
+    actor_label::{by, importer},
+    auth::SignedIn,
     chart::Chart,
     components,
     failure::Failure,
-    moment::{Count, Moment},
+    format::{Count, Moment},
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
-    who::who,
 };
 
 /// How many days the chart has.
@@ -36,7 +36,7 @@ pub(crate) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
-    shell: Shell,
+    layout: Layout,
     total: u64,
     archived: u64,
     created: u64,
@@ -86,7 +86,7 @@ async fn home(signed_in: SignedIn, State(store): State<Store>) -> Result<Html<St
         failed: stats.failed(),
     });
     let page = HomePage {
-        shell: signed_in.shell(Section::Home),
+        layout: signed_in.layout(Section::Home),
         total: store.snapshot().await?.components,
         archived: archived(&store).await?,
         created: days.iter().map(|day| day.created).sum(),
@@ -108,29 +108,33 @@ async fn archived(store: &Store) -> Result<u64, Failure> {
         filters: filter.into_iter().collect(),
         search: None,
         sort: Sort { column: Column::Id, descending: true },
-        from: From::Start,
+        from: PageStart::Start,
         limit: 1,
     };
     Ok(store.browse(&query).await?.total)
 }
 
-fn change(event: &Recorded) -> Option<Change> {
+fn change(event: &EventEnvelope) -> Option<Change> {
     let (what, component, fields): (_, &Arc<Component>, _) = match &event.data {
         Event::ComponentCreated(created) => ("created", &created.component, String::new()),
         Event::ComponentUpdated(updated) => {
-            let labels: Vec<_> =
-                updated.changed.iter().map(|field| components::label(*field).to_lowercase()).collect();
+            let label = |field| components::inline(components::label(field));
+            let labels: Vec<_> = updated.changed.iter().copied().map(label).collect();
             ("changed", &updated.after, labels.join(", "))
         }
         Event::ComponentDeleted(deleted) => ("deleted", &deleted.component, String::new()),
         _ => return None,
+    };
+    let (what, who) = match importer(&event.actor) {
+        Some(name) if what == "created" => ("imported", format!("by {name}")),
+        _ => (what, by(&event.actor)),
     };
     Some(Change {
         id: component.id,
         name: component.name.to_string(),
         what,
         fields,
-        who: who(&event.actor),
+        who,
         at: Moment(event.occurred_at),
         exists: what != "deleted",
     })

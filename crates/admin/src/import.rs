@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use self::settings::Settings;
-use crate::{Admin, failure::Failure, routes::Router, session::SignedIn};
+use crate::{Admin, auth::SignedIn, failure::Failure, routes::Router};
 
 /// Where imports begin.
 pub(crate) const PATH: &str = "/admin/import";
@@ -50,9 +50,9 @@ pub(crate) fn router() -> Router<Admin> {
 /// The imports of this process. Clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Imports {
-    /// Held by whoever reads and compares a file.
+    /// Held while a file is read and compared.
     at_work: Arc<Semaphore>,
-    /// Held by whoever carries out a plan, one at a time: the writer takes one after the other anyway, and each has all
+    /// Held while a plan is carried out, one at a time: the writer takes one after the other anyway, and each has all
     /// its rows in memory.
     writing: Arc<Semaphore>,
     /// The bytes of uploaded files that may yet be held.
@@ -141,8 +141,7 @@ async fn find(store: &Store, signed_in: &SignedIn, id: &str) -> Result<Staged, F
 
 fn gone() -> Failure {
     Failure::NotFound(
-        "There is no such upload. A file waits for a day, and for as long as you upload no more than a few others: \
-         upload it again."
+        "This upload no longer exists. Only your latest uploads are kept, for a day. Upload the file again."
             .to_owned(),
     )
 }
@@ -158,10 +157,10 @@ async fn keep_plan(
     if store.plan_staged(id, settings.text(), rows, outcome).await? { Ok(()) } else { Err(gone()) }
 }
 
-/// The content of a file that waits, for whoever has the turn to read it.
+/// The content of a file that waits, for the holder of the turn to read it.
 async fn content(store: &Store, _turn: &Turn, staged: &Staged) -> Result<Arc<Vec<u8>>, Failure> {
     let gone =
-        || Failure::NotFound("The file was imported, so it is no longer here. Upload it again.".to_owned());
+        || Failure::NotFound("This file was imported and is no longer stored. Upload it again.".to_owned());
     store.staged_content(staged.id).await?.map(Arc::new).ok_or_else(gone)
 }
 

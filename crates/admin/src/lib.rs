@@ -3,7 +3,7 @@
 //! Pages are rendered here, from templates that are compiled into the binary, and work by links and forms alone.
 //! Where there is JavaScript, a link or form that names a part of the page (`data-swap`) is followed without
 //! leaving it: the script asks for the same page and takes that part of the answer. So there is one answer to
-//! each address, whoever asks.
+//! each address.
 //!
 //! A handler reads the request, makes one call to the store, and answers a page or a redirect. Whatever goes
 //! wrong is a `failure::Failure`, which becomes a page in `frame`.
@@ -11,44 +11,47 @@
 //! What belongs here: everything that people see. What does not: SQL, and what a component may be.
 
 mod account;
+mod active_sessions;
+mod actor_label;
 mod address;
-mod agent;
-mod answer;
 mod asset;
+mod auth;
 mod chart;
 mod components;
 mod failure;
-mod fields;
-mod frame;
+mod form_data;
+mod format;
 mod home;
 mod import;
-mod keys;
+mod layout;
 mod live;
-mod moment;
+mod middleware;
 mod palette;
 mod password;
-mod people;
+mod render;
 mod routes;
-mod session;
-mod sessions;
-mod shell;
-mod throttle;
+mod shortcuts;
+mod sign_in_limiter;
 mod tokens;
-mod who;
+mod user_agent;
+mod users;
 
 use axum::{
     extract::{DefaultBodyLimit, FromRef},
     http::Uri,
-    middleware,
+    middleware::from_fn_with_state,
     response::{IntoResponse, Redirect, Response},
     routing::{any, get},
 };
-use inventory_api::label_routes;
+use inventory_http::label_routes;
 use inventory_store::Store;
 use tower_http::csrf::CsrfLayer;
 
+pub use live::LivePages;
+
 use crate::{
-    failure::Failure, fields::MAX_FORM_BYTES, import::Imports, live::Live, routes::Router, throttle::Throttle,
+    failure::Failure, form_data::MAX_FORM_BYTES, import::Imports, live::Live, routes::Router,
+    sign_in_limiter::SignInLimiter,
 };
 
 /// The web admin over a store. Clones are the same admin.
@@ -56,14 +59,19 @@ use crate::{
 pub struct Admin {
     store: Store,
     live: Live,
-    throttle: Throttle,
+    throttle: SignInLimiter,
     imports: Imports,
 }
 
 impl Admin {
     /// The admin of this store.
     pub fn new(store: Store) -> Self {
-        Self { store, live: Live::default(), throttle: Throttle::default(), imports: Imports::default() }
+        Self { store, live: Live::default(), throttle: SignInLimiter::default(), imports: Imports::default() }
+    }
+
+    /// What tells open pages about changes. It must be registered with the bus of the store.
+    pub fn live_pages(&self) -> LivePages {
+        self.live.pages()
     }
 
     /// Ends the streams of open pages and breaks off exports, so that none delays the stop of the service.
@@ -79,7 +87,7 @@ impl Admin {
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
             .layer(CsrfLayer::new().with_rejection_response(refuse))
-            .layer(middleware::from_fn_with_state(self.clone(), frame::frame))
+            .layer(from_fn_with_state(self.clone(), middleware::frame))
             .merge(label_routes(asset::router().into_axum()))
             .with_state(self.clone())
     }
@@ -93,16 +101,16 @@ impl Admin {
 fn pages() -> Router<Admin> {
     Router::new()
         .route("/admin", get(async || Redirect::permanent("/admin/")))
-        .merge(session::router())
+        .merge(auth::router())
         .merge(home::router())
         .merge(components::router())
         .merge(import::router())
         .merge(live::router())
-        .merge(people::router())
+        .merge(users::router())
         .merge(tokens::router())
         .merge(account::router())
         .merge(palette::router())
-        .merge(keys::router())
+        .merge(shortcuts::router())
 }
 
 /// A path with a slash too many leads to the page without it.

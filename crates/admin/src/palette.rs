@@ -6,15 +6,15 @@
 use askama::Template;
 use axum::{extract::State, response::Html, routing::get};
 use inventory_core::{Component, Role, Sku};
-use inventory_store::{Column, From, Query, ReadError, Search, Sort, Store};
+use inventory_store::{Column, PageStart, Query, ReadError, Search, Sort, Store};
 
 use crate::{
     Admin, address,
+    auth::SignedIn,
     failure::Failure,
-    fields::Parameters,
+    form_data::Parameters,
+    layout::{Layout, Place, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Place, Section, Shell},
 };
 
 /// How many components are offered.
@@ -49,8 +49,8 @@ enum How {
 
 const ACTIONS: [Action; 6] = [
     link("New component", "/admin/components/new", Role::Editor),
-    link("Keys of the keyboard", crate::keys::PATH, Role::Viewer),
-    theme("Theme: auto, as the device has it", "auto"),
+    link("Keyboard shortcuts", crate::shortcuts::PATH, Role::Viewer),
+    theme("Theme: system", "auto"),
     theme("Theme: light", "light"),
     theme("Theme: dark", "dark"),
     Action { label: "Sign out", path: "/admin/sign-out", role: Role::Viewer, how: How::Post },
@@ -67,7 +67,7 @@ const fn theme(label: &'static str, value: &'static str) -> Action {
 #[derive(Template)]
 #[template(path = "palette.html")]
 struct PalettePage {
-    shell: Shell,
+    layout: Layout,
     asked: String,
     components: Vec<Component>,
     places: Vec<&'static Place>,
@@ -89,18 +89,18 @@ async fn palette(
 ) -> Result<Html<String>, Failure> {
     let asked = fields.text("q").trim().to_owned();
     let components = components(&store, &asked).await?;
-    let shell = signed_in.shell(Section::Elsewhere);
+    let layout = signed_in.layout(Section::Elsewhere);
     let matches = |label: &str| {
         let label = label.to_lowercase();
         asked.to_lowercase().split_whitespace().all(|word| label.contains(word))
     };
     let actions = ACTIONS.into_iter().filter(|action| signed_in.user.role >= action.role);
     let page = PalettePage {
-        places: shell.places().filter(|place| matches(place.label)).collect(),
+        places: layout.places().filter(|place| matches(place.label)).collect(),
         actions: actions.filter(|action| matches(action.label)).collect(),
         all: (!components.is_empty()).then(|| address::with_query(crate::components::PATH, [("q", &*asked)])),
         components,
-        shell,
+        layout,
         asked,
     };
     Ok(Html(page.render()?))
@@ -114,7 +114,7 @@ async fn components(store: &Store, asked: &str) -> Result<Vec<Component>, ReadEr
         search: Some(search),
         // The newest ones: any other order may take long to find the first of many in.
         sort: Sort { column: Column::Id, descending: true },
-        from: From::Start,
+        from: PageStart::Start,
         limit: LOOKED_AT,
     };
     let mut found = store.components(&query).await?.items;

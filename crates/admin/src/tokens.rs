@@ -1,4 +1,4 @@
-//! API tokens: those of whoever is signed in, and for administrators those of everybody.
+//! API tokens: those of the signed-in user, and for administrators those of everybody.
 
 mod list;
 mod new;
@@ -10,7 +10,7 @@ use inventory_core::{Token, TokenId, UserId};
 use inventory_store::Store;
 use time::OffsetDateTime;
 
-use crate::{Admin, failure::Failure, moment::Moment, routes::Router};
+use crate::{Admin, failure::Failure, format::Moment, routes::Router};
 
 /// Where the list is.
 pub(crate) const PATH: &str = "/admin/tokens";

@@ -5,7 +5,7 @@ import uuid
 
 import schemathesis
 
-# How long a URL may be, in bytes after the host (crates/api/src/edge.rs). A schema limits each parameter, not all
+# How long a URL may be, in bytes after the host (crates/http/src/layers/head.rs). A schema limits each parameter, not all
 # of them together; what is longer is tried in crates/server/tests/it/heads.rs.
 MAX_TARGET_BYTES = 32 * 1024
 # How much of it a path may take.

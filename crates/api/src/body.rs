@@ -12,10 +12,9 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
+use inventory_http::{Problem, ProblemType};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tower_http::timeout::TimeoutError;
-
-use crate::{kind::Kind, problem::Problem};
 
 /// How long the body of a request for one component may be, in bytes.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
@@ -24,8 +23,8 @@ pub(crate) const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
 
 /// Bytes of bodies for one component that the process holds at once.
 const MAX_BUFFERED_BYTES: usize = 32 * 1024 * 1024;
-/// Bytes of batches that the process holds at once. A budget of their own, so that batches cannot keep out the requests
-/// for one component.
+/// Bytes of batch bodies that the process holds at once. The budget is separate, so that batches cannot
+/// starve the requests for one component.
 const MAX_BUFFERED_BATCH_BYTES: usize = 40 * 1024 * 1024;
 /// Bodies longer than this, in bytes, are read on a blocking thread: parsing them takes about a millisecond or more.
 const MAX_INLINE_BYTES: usize = 16 * 1024;
@@ -45,7 +44,7 @@ pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// The memory that the bodies of all requests may take, and the work of reading them.
 #[derive(Debug)]
-pub(crate) struct BodyBudget {
+pub struct BodyBudget {
     single: Arc<Semaphore>,
     batch: Arc<Semaphore>,
     reads: Arc<Semaphore>,
@@ -104,14 +103,14 @@ impl BodyLease {
                 Ok(())
             }
             Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => Err(Problem::new(
-                Kind::Busy,
-                "the bodies of other requests take all the memory that there is for bodies; nothing was changed",
+                ProblemType::Busy,
+                "other requests use all the memory for request bodies; nothing was changed",
             )),
         }
     }
 }
 
-/// A JSON body of at most so many bytes.
+/// A JSON body of at most `LIMIT` bytes.
 pub(crate) struct JsonBody<const LIMIT: usize> {
     bytes: Bytes,
     lease: BodyLease,
@@ -130,7 +129,7 @@ impl<const LIMIT: usize> JsonBody<LIMIT> {
             return Ok((read(&bytes, &mut lease)?, lease));
         }
         let failed = |error: &dyn std::fmt::Display| {
-            Problem::unexpected(Kind::Internal, "the body could not be read", error)
+            Problem::unexpected(ProblemType::Internal, "the body could not be read", error)
         };
         let permit = reads.acquire_owned().await.map_err(|closed| failed(&closed))?;
         let work = move || {
@@ -179,8 +178,8 @@ fn media_type(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     }
     let stated = if stated.is_empty() { "missing".to_owned() } else { format!("{stated:?}") };
     Err(Problem::new(
-        Kind::UnsupportedMediaType,
-        format!("the Content-Type is {stated}, and must be {} in UTF-8", taken.join(" or ")),
+        ProblemType::UnsupportedMediaType,
+        format!("the Content-Type is {stated}, but must be {} in UTF-8", taken.join(" or ")),
     ))
 }
 
@@ -239,13 +238,13 @@ async fn buffer(request: Request, limit: usize, lease: &mut BodyLease) -> Result
 }
 
 /// Why a body did not come to its end.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
 fn unreadable(error: axum::Error) -> Problem {
     let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |error| (*error).source());
     if causes.any(<dyn Error>::is::<TimeoutError>) {
-        return Problem::new(Kind::SlowBody, "the body was not complete in time");
+        return Problem::new(ProblemType::SlowBody, "the body was not complete in time");
     }
-    Problem::new(Kind::MalformedBody, format!("the body ended early: {error}"))
+    Problem::new(ProblemType::MalformedBody, format!("the body ended early: {error}"))
 }
 
 /// Reads the rest of a body away, so that its sender comes to read the answer.
@@ -259,19 +258,22 @@ async fn discard(mut chunks: BodyDataStream, mut read: usize) {
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(Kind::TooLarge, format!("the body is longer than {limit} bytes, which is the most here"))
+    Problem::new(
+        ProblemType::TooLarge,
+        format!("the body is longer than {limit} bytes, which is the limit of this path"),
+    )
 }
 
 /// Room for most components, in bytes, so that a body does not grow step by step from nothing.
 const COMPONENT_BYTES: usize = 1024;
 
-/// The body of a response that holds so many components, serialised once. The values that are sent here have no map with keys that are not
-/// texts and no number that JSON does not know, so they cannot fail.
+/// The body of a response that holds the given number of components, serialised once. The values that are
+/// sent here have only string keys and only numbers that JSON can express, so serialisation cannot fail.
 pub(crate) fn of(value: &impl serde::Serialize, components: usize) -> Result<Body, Problem> {
     let mut body = Vec::with_capacity(components * COMPONENT_BYTES);
-    serde_json::to_writer(&mut body, value)
-        .map(|()| Body::from(body))
-        .map_err(|error| Problem::unexpected(Kind::Internal, "the service cannot write its answer", &error))
+    serde_json::to_writer(&mut body, value).map(|()| Body::from(body)).map_err(|error| {
+        Problem::unexpected(ProblemType::Internal, "the response could not be serialised", &error)
+    })
 }
 
 /// The same for as many components as a client chose: many are serialised on a blocking thread.
@@ -282,7 +284,7 @@ pub(crate) async fn of_many(
     if components <= MAX_INLINE_COMPONENTS {
         return of(&value, components);
     }
-    tokio::task::spawn_blocking(move || of(&value, components))
-        .await
-        .map_err(|error| Problem::unexpected(Kind::Internal, "the service cannot write its answer", &error))?
+    tokio::task::spawn_blocking(move || of(&value, components)).await.map_err(|error| {
+        Problem::unexpected(ProblemType::Internal, "the response could not be serialised", &error)
+    })?
 }

@@ -3,27 +3,30 @@
 mod batch;
 mod batch_body;
 mod batch_schema;
+mod conflicts;
 mod cursor;
 mod fields;
+mod item;
 mod list;
-mod one;
 mod parameter;
+mod paths;
 
+use std::sync::Arc;
+
+use crate::body::BodyBudget;
+use axum::extract::FromRef;
+use inventory_store::Store;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::AppState;
-
-/// Where the components are.
-const PATH: &str = "/api/v1/components";
-/// Where one component is.
-const ONE_PATH: &str = "/api/v1/components/{id}";
-/// Where many changes are made at once.
-const BATCH_PATH: &str = "/api/v1/components/batch";
-
 /// The routes of the components.
-pub(crate) fn router() -> OpenApiRouter<AppState> {
+pub(crate) fn router<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    Arc<BodyBudget>: FromRef<S>,
+{
     OpenApiRouter::new()
-        .routes(routes!(list::list, one::create))
-        .routes(routes!(one::read, one::update, one::delete))
+        .routes(routes!(list::list, item::create))
+        .routes(routes!(item::read, item::update, item::delete))
         .routes(routes!(batch::batch))
 }

@@ -1,4 +1,4 @@
-//! What the service says of itself: the OpenAPI document, the page to browse it with, and the explanation of
+//! The documentation of the API: the OpenAPI document, the page to browse it with, and the explanation of
 //! every kind of failure.
 
 use axum::{
@@ -10,6 +10,7 @@ use axum::{
     routing::get,
 };
 use bytes::Bytes;
+use inventory_http::{Problem, ProblemType};
 use utoipa::{
     IntoParams,
     openapi::{
@@ -21,7 +22,7 @@ use utoipa::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{app::AppState, body, kind::Kind, openapi, openapi::problems, problem::Problem};
+use crate::{body, openapi, openapi::problems};
 
 /// Where the page to browse the document is.
 const PAGE_PATH: &str = "/api/docs";
@@ -33,13 +34,13 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; \
 /// Where the document is too.
 const API_PATH: &str = "/api/openapi.json";
 
-/// The routes that the document tells of.
-pub(crate) fn router() -> OpenApiRouter<AppState> {
+/// The routes that the OpenAPI document describes.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> OpenApiRouter<S> {
     OpenApiRouter::new().routes(routes!(explain))
 }
 
 /// The document itself, and the page to browse it with.
-pub(crate) fn pages(document: &OpenApi) -> Router<AppState> {
+pub(crate) fn pages<S: Clone + Send + Sync + 'static>(document: &OpenApi) -> Router<S> {
     // Cannot fail: a document is texts and numbers only.
     let json = Bytes::from(document.to_json().unwrap_or_default());
     let serve = get(move || {
@@ -58,12 +59,12 @@ async fn with_policy(mut response: Response) -> Response {
     response
 }
 
-/// The parameter of `explainProblem`, as the OpenAPI document tells of it.
+/// The parameter of `explainProblem` in the OpenAPI document.
 struct SlugParameter;
 
 impl IntoParams for SlugParameter {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let slugs = Kind::ALL.iter().map(|kind| kind.slug());
+        let slugs = ProblemType::ALL.iter().map(|kind| kind.slug());
         let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(slugs));
         vec![
             ParameterBuilder::new()
@@ -79,20 +80,21 @@ impl IntoParams for SlugParameter {
 
 problems!(ExplainProblems: BadRequest, NotFound, Internal, Timeout);
 
-/// Explain a kind of failure
+/// Explain a problem type
 ///
-/// The `type` of a problem leads here.
+/// The `type` of a problem refers to this path.
 #[utoipa::path(
     get, path = "/problems/{slug}", operation_id = "explainProblem", tag = "documentation", security(()),
     params(SlugParameter),
     responses(
-        (status = 200, description = "What it means, and what to do", body = String, content_type = "text/plain"),
+        (status = 200, description = "The meaning of the problem, and what to do", body = String,
+            content_type = "text/plain"),
         ExplainProblems,
     ),
 )]
 async fn explain(Path(slug): Path<String>) -> Result<String, Problem> {
-    let Some(kind) = Kind::ALL.iter().find(|kind| kind.slug() == slug) else {
-        return Err(Problem::new(Kind::NotFound, "there is no such kind of problem"));
+    let Some(kind) = ProblemType::ALL.iter().find(|kind| kind.slug() == slug) else {
+        return Err(Problem::new(ProblemType::NotFound, "there is no such kind of problem"));
     };
     Ok(format!("{}\n\nStatus {}\n\n{}\n", kind.title(), kind.status(), kind.about()))
 }

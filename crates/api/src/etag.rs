@@ -10,6 +10,7 @@ use axum::{
         request::Parts,
     },
 };
+use inventory_http::{Problem, ProblemType};
 use inventory_store::VersionPrecondition;
 use utoipa::{
     IntoParams,
@@ -20,7 +21,7 @@ use utoipa::{
     },
 };
 
-use crate::{kind::Kind, openapi, problem::Problem};
+use crate::openapi;
 
 /// What proxies append to the tag of an answer that they compress: Apache's `mod_deflate` and `mod_brotli`. nginx makes
 /// the tag weak instead.
@@ -54,7 +55,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                 "must be * or entity tags in quotes with commas between them, such as \"3\"",
             )),
             None => Err(Problem::new(
-                Kind::IfMatchRequired,
+                ProblemType::IfMatchRequired,
                 "send If-Match with the ETag of the component that the change is made from, or If-Match: * \
                  to change whatever is there now",
             )),
@@ -86,9 +87,9 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "The `ETag` of the component that the change is made from; several with commas between \
-                     them; or `*` for whatever is there now. The weak form and the suffix `-gzip` that proxies \
-                     give a tag when they compress the answer are accepted.";
+        let about = "The `ETag` of the version that the change is based on; several, separated by commas; or \
+                     `*` for any version. Weak tags are accepted, and so is the suffix `-gzip` that proxies \
+                     add when they compress the response.";
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PATTERN));
         vec![openapi::header("If-Match", Required::True, about, schema)]
     }
@@ -96,7 +97,7 @@ impl IntoParams for IfMatch {
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let about = "The `ETag`s of what the client has already, or `*`.";
+        let about = "The `ETag`s that the client already has, or `*`.";
         let schema = ObjectBuilder::new().schema_type(Type::String);
         vec![openapi::header("If-None-Match", Required::False, about, schema)]
     }

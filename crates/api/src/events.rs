@@ -12,45 +12,38 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::State,
-    http::{
-        HeaderName, HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_TYPE},
-    },
+    extract::{FromRef, State},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use inventory_core::{
-    Clock, EVENT_TYPES, Event, LogPosition, Recorded, Scope, Seq, Subscription, Token, TokenId,
+    Clock, EVENT_TYPES, Event, EventEnvelope, LogPosition, Scope, Seq, Subscription, Token, TokenId,
 };
+use inventory_http::{NO_PROXY_BUFFERING, OpenStream, Problem, ProblemType, StreamLimiter, StreamsFull};
 use inventory_store::{ReadError, Store};
 use tokio::time::Instant;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{frame::EventFrames, position::LastEventId};
+use self::{
+    frame::EventFrames,
+    position::LastEventId,
+    schema::{RESET, RESET_REASON},
+};
 use crate::{
-    app::AppState,
-    auth::{Caller, Read},
-    kind::Kind,
+    authorized::{Authorized, Read},
     openapi::problems,
     parameters::Parameters,
-    problem::Problem,
-    stream_limiter::{OpenStream, StreamLimiter, StreamsFull},
 };
 
-/// Tells nginx to pass an event stream on as it comes, instead of collecting it in a buffer.
-pub const NO_PROXY_BUFFERING: [(HeaderName, HeaderValue); 1] =
-    [(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"))];
+/// How many event streams a process has open at once, unless it is told otherwise.
+pub const DEFAULT_MAX_EVENT_STREAMS: usize = 256;
 
 /// How long a client waits until it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 /// After how long a silent stream says that it still lives.
 const PING_PERIOD: Duration = Duration::from_secs(15);
-/// The name of the event that says that the position is not one of this log.
-const RESET: &str = "reset";
-/// What it says.
-const RESET_REASON: &str = "the position is not one of this log";
 /// How many tokens it takes to use up all streams: one may have this part of them.
 const TOKENS_TO_FILL: usize = 4;
 /// The name that the bus knows all streams by.
@@ -58,14 +51,14 @@ const SUBSCRIBER: &str = "sse";
 
 /// The streams of this process.
 #[derive(Debug)]
-pub(crate) struct Streams {
+pub struct Streams {
     limiter: StreamLimiter<TokenId>,
     frames: Arc<EventFrames>,
 }
 
 impl Streams {
-    /// At most so many streams of the log of an epoch.
-    pub(crate) fn new(max: usize, epoch: &Arc<str>) -> Self {
+    /// Allows at most `max` open streams. `epoch` identifies the log.
+    pub fn new(max: usize, epoch: &Arc<str>) -> Self {
         let share = (max / TOKENS_TO_FILL).max(1);
         Self {
             limiter: StreamLimiter::new(max, share),
@@ -74,12 +67,12 @@ impl Streams {
     }
 
     /// How many are open.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.limiter.count()
     }
 
-    /// Ends all of them, and each that is yet to begin.
-    pub(crate) fn stop(&self) {
+    /// Ends all streams, and refuses new ones.
+    pub fn stop(&self) {
         self.limiter.stop();
     }
 
@@ -87,36 +80,41 @@ impl Streams {
         self.limiter.open(token).map_err(|full| {
             let detail = match full {
                 StreamsFull::Share(share) => {
-                    format!("{share} event streams are open with this token, which is its share of all")
+                    format!("{share} event streams are open with this token, which is the limit of one token")
                 }
                 StreamsFull::Total(total) => {
-                    format!("{total} event streams are open, which is as many as the service allows")
+                    format!("{total} event streams are open, which is the limit of the service")
                 }
             };
-            Problem::new(Kind::TooManyStreams, detail)
+            Problem::new(ProblemType::TooManyStreams, detail)
         })
     }
 }
 
 /// The route of the stream.
-pub(crate) fn router() -> OpenApiRouter<AppState> {
+pub(crate) fn router<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    Arc<Streams>: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(events))
 }
 
 problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, Internal,
     Unavailable, TooManyStreams, Timeout);
 
-/// Follow the events
+/// Follow the event stream
 ///
-/// Server-Sent Events. Each is named after its type (`component.created`, …), its `data` is a CloudEvent 1.0
-/// in JSON on one line, and its `id` is the position to go on after: a client that sends it back in
-/// `Last-Event-ID` misses nothing and sees nothing twice. The first frame carries the position alone. Where
-/// a position is not one of this log (the database is another one, or was restored from a backup that is older than
-/// the position), an event named `reset` says so, and the stream goes on from the newest event: read everything
-/// again.
+/// Server-Sent Events. Each event is named after its type (`component.created`, …). Its `data` is a
+/// CloudEvent 1.0 in JSON on one line, and its `id` is the position to continue after: a client that sends it
+/// back in `Last-Event-ID` misses no event and gets none twice. The first frame has only the position. If a
+/// position does not belong to this log (the database is another one, or was restored from a backup that is
+/// older than the position), an event named `reset` reports this, and the stream continues from the newest
+/// event: read everything again.
 ///
-/// Events of users and tokens are told to tokens with the scope `admin` only. The stream ends when the token
-/// does, when the user is changed whose token it is, and when the client takes nothing of what is sent to it for 60
+/// Events of users and tokens are sent only to tokens with the scope `admin`. The stream ends when the token
+/// is revoked or expires, when the token's owner is changed, and when the client reads nothing for 60
 /// seconds. One token may have a quarter of the streams that the service allows.
 #[utoipa::path(
     get, path = "/api/v1/events", operation_id = "followEvents", tag = "events",
@@ -127,7 +125,7 @@ problems!(EventProblems: InvalidParameter, InvalidHeader, Unauthorized, Insuffic
     ),
 )]
 async fn events(
-    caller: Caller<Read>,
+    caller: Authorized<Read>,
     mut parameters: Parameters,
     LastEventId(last): LastEventId,
     State(store): State<Store>,
@@ -140,7 +138,8 @@ async fn events(
     let open = streams.open(caller.token().id)?;
     // A browser that connects again repeats the query and adds the header, so the header is the newer.
     let Start { position, reset } = Start::find(&store, last.or(after)).await?;
-    // What was committed and has yet to reach the bus here belongs to a stream that ends at the newest event.
+    // A stream that ends at the newest event includes events that are committed but not yet on this process's
+    // bus.
     let end = if follow { None } else { Some(store.snapshot().await?.head.max(store.bus().head())) };
     let first = first_frames(&position, reset);
     let feed = Feed {
@@ -202,13 +201,13 @@ impl Types {
         if let Some(closed) = text.split(',').find(|name| EVENT_TYPES.contains(name) && !open.contains(name))
         {
             let detail =
-                format!("events of the type {closed} are told to tokens with the scope \"admin\" only");
-            return Err(Problem::new(Kind::InsufficientScope, detail));
+                format!("events of the type {closed} are sent only to tokens with the scope \"admin\"");
+            return Err(Problem::new(ProblemType::InsufficientScope, detail));
         }
         let known = |name: &str| open.iter().copied().find(|known| *known == name);
         let names = text.split(',').map(|name| {
             known(name).ok_or_else(|| {
-                let detail = format!("names {name:?}, which is not a type; there are {}", open.join(", "));
+                let detail = format!("names {name:?}, which is no type; the types are {}", open.join(", "));
                 Problem::parameter(position::TYPES, detail)
             })
         });
@@ -276,7 +275,7 @@ impl Feed {
                 Ok(Ok(None)) => return None,
                 // The client connects again; by then the log may answer.
                 Ok(Err(error)) => {
-                    tracing::error!(%error, "an event stream ended");
+                    tracing::error!(%error, "event stream failed");
                     return None;
                 }
                 Err(_elapsed) => return Some(self.ping()),
@@ -284,10 +283,10 @@ impl Feed {
         }
     }
 
-    fn frame(&mut self, event: &Recorded) -> Option<Bytes> {
+    fn frame(&mut self, event: &EventEnvelope) -> Option<Bytes> {
         self.sent = event.seq;
         let frame = self.frames.frame(event);
-        frame.inspect_err(|error| tracing::error!(seq = %event.seq, %error, "an event stream ended")).ok()
+        frame.inspect_err(|error| tracing::error!(seq = %event.seq, %error, "event stream failed")).ok()
     }
 
     /// A sign of life, with the position where it moved past events that were not asked for: a client that
@@ -300,9 +299,9 @@ impl Feed {
         frame::position(&self.position)
     }
 
-    /// Whether the caller may no longer see what this stream tells, or has to be looked at anew: then the client
-    /// connects again.
-    fn is_ended_by(&self, event: &Recorded) -> bool {
+    /// Whether this event ends the caller's access or requires a new authorization check. The stream then
+    /// ends, and the client reconnects.
+    fn is_ended_by(&self, event: &EventEnvelope) -> bool {
         match &event.data {
             Event::TokenRevoked(revoked) => revoked.token.id == self.caller.id,
             Event::UserUpdated(updated) => self.caller.owner == Some(updated.after.id),

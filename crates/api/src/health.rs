@@ -8,18 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::extract;
+use axum::extract::{self, FromRef};
+use inventory_http::{Problem, ProblemType};
 use inventory_store::Store;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::AppState, kind::Kind, openapi::problems, problem::Problem};
+use crate::openapi::problems;
 
 /// How long the database may take to answer, for the service to be ready.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Whether the service can take requests. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Readiness(Arc<State>);
+pub struct Readiness(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,7 +39,7 @@ struct Obstacle {
 
 impl Readiness {
     /// The service is on its way down from now on.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
 
@@ -65,40 +66,48 @@ impl Readiness {
 }
 
 /// The routes of the health checks.
-pub(crate) fn router() -> OpenApiRouter<AppState> {
+pub(crate) fn router<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    Readiness: FromRef<S>,
+{
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 
 problems!(LiveProblems: Internal, NotAlive, Timeout);
 
-/// Is the process alive?
+/// Check whether the process is alive
 ///
-/// Answers as long as the process can answer at all and all of its core tasks run. Where it does not, restart it.
+/// Succeeds while the process can respond and all of its core tasks run. If it fails, restart the process.
 #[utoipa::path(
     get, path = "/livez", operation_id = "livez", tag = "health", security(()),
     responses(
-        (status = 200, description = "It is", body = String, content_type = "text/plain", example = "alive\n"),
+        (status = 200, description = "The process is alive", body = String, content_type = "text/plain",
+            example = "alive\n"),
         LiveProblems,
     ),
 )]
 async fn livez(extract::State(store): extract::State<Store>) -> Result<&'static str, Problem> {
     match store.core_tasks().ended() {
         None => Ok("alive\n"),
-        Some(task) => {
-            Err(Problem::new(Kind::NotAlive, format!("the {task} task has ended; restart the process")))
-        }
+        Some(task) => Err(Problem::new(
+            ProblemType::NotAlive,
+            format!("the {task} task has ended; restart the process"),
+        )),
     }
 }
 
 problems!(ReadyProblems: Internal, NotReady);
 
-/// Can the service serve?
+/// Check whether the service is ready
 ///
-/// Where it cannot, send requests elsewhere; it may be able to later.
+/// If it fails, send requests elsewhere; the service may become ready later.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "health", security(()),
     responses(
-        (status = 200, description = "It can", body = String, content_type = "text/plain", example = "ready\n"),
+        (status = 200, description = "The service is ready", body = String, content_type = "text/plain",
+            example = "ready\n"),
         ReadyProblems,
     ),
 )]
@@ -107,19 +116,19 @@ async fn readyz(
     extract::State(readiness): extract::State<Readiness>,
 ) -> Result<&'static str, Problem> {
     if readiness.is_stopping() {
-        return Err(Problem::new(Kind::NotReady, "the service is stopping"));
+        return Err(Problem::new(ProblemType::NotReady, "the service is stopping"));
     }
     let obstacle = find_obstacle(&store).await;
     readiness.log_change(obstacle.as_ref());
     match obstacle {
         None => Ok("ready\n"),
-        Some(Obstacle { detail, reason: _ }) => Err(Problem::new(Kind::NotReady, detail)),
+        Some(Obstacle { detail, reason: _ }) => Err(Problem::new(ProblemType::NotReady, detail)),
     }
 }
 
 async fn find_obstacle(store: &Store) -> Option<Obstacle> {
     if store.stats().tailer_halted {
-        let detail = "the event log is broken; `inventory check` tells where";
+        let detail = "the event log is broken; run `inventory check` to find out where";
         return Some(Obstacle { detail: detail.to_owned(), reason: "the event log is broken".to_owned() });
     }
     match tokio::time::timeout(DATABASE_TIMEOUT, store.ping()).await {

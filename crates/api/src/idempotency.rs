@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, request::Parts},
 };
 use inventory_core::TokenId;
+use inventory_http::Problem;
 use inventory_store::Idempotency;
 use sha2::{Digest, Sha256};
 use utoipa::{
@@ -16,7 +17,7 @@ use utoipa::{
     },
 };
 
-use crate::{openapi, problem::Problem};
+use crate::openapi;
 
 /// How long a key may be, in characters.
 const MAX_CHARS: usize = 255;
@@ -62,7 +63,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
             Some(key) => Ok(Self(Some(key.to_owned()))),
             None => Err(Problem::header(
                 HEADER,
-                format!("must be 1 to {MAX_CHARS} visible ASCII characters, and be there once"),
+                format!("must be 1 to {MAX_CHARS} visible ASCII characters, and be sent once"),
             )),
         }
     }
@@ -82,8 +83,9 @@ impl IntoParams for IdempotencyKey {
             .pattern(Some(PATTERN))
             .min_length(Some(1))
             .max_length(Some(MAX_CHARS));
-        let about = "A name for this request, chosen by the client, such as a UUID. A request that is repeated \
-                     with the same key within 24 hours is carried out once, and answered alike each time.";
+        let about = "An identifier of this request, chosen by the client, such as a UUID. A request that is \
+                     repeated with the same key within 24 hours is carried out once, and gets the same \
+                     response each time.";
         vec![openapi::header(HEADER, Required::False, about, schema)]
     }
 }

@@ -2,10 +2,9 @@
 
 use std::{cell::Cell, fmt};
 
+use inventory_http::{Problem, ProblemType};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-
-use crate::{kind::Kind, problem::Problem};
 
 /// Reads a body. It may nest 127 levels deep, which is the limit of `serde_json`.
 pub(crate) fn read(body: &[u8]) -> Result<Value, Problem> {
@@ -19,7 +18,7 @@ pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
 ) -> Result<Result<S::Value, serde_json::Error>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         Problem::new(
-            Kind::MalformedBody,
+            ProblemType::MalformedBody,
             format!("the body is not UTF-8: byte {} is not part of a character", error.valid_up_to()),
         )
     })?;
@@ -28,9 +27,9 @@ pub(crate) fn read_with<'de, S: DeserializeSeed<'de>>(
 }
 
 /// A body that is not JSON.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes it by value")]
 pub(crate) fn malformed(error: serde_json::Error) -> Problem {
-    Problem::new(Kind::MalformedBody, format!("the body is not JSON: {error}"))
+    Problem::new(ProblemType::MalformedBody, format!("the body is not JSON: {error}"))
 }
 
 /// Bytes of memory that a value takes beside its text, roughly.
@@ -57,10 +56,10 @@ impl Allowance {
         self.used() > self.most
     }
 
-    /// Takes the memory of a value with so many bytes of text.
+    /// Reserves the memory of a value with `text` bytes of text.
     fn take<E: Error>(&self, text: usize) -> Result<(), E> {
         self.used.set(self.used().saturating_add(text).saturating_add(VALUE_BYTES));
-        if self.is_exceeded() { Err(E::custom("more than is taken")) } else { Ok(()) }
+        if self.is_exceeded() { Err(E::custom("the limit is exceeded")) } else { Ok(()) }
     }
 }
 
@@ -122,7 +121,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(name) = members.next_key_seed(Name(self.0))? {
             // Which of the two counts is not defined (RFC 8259 §4), so neither does.
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
+                return Err(A::Error::custom(format_args!("the member {name:?} appears twice")));
             }
             let value = members.next_value_seed(self)?;
             object.insert(name, value);
@@ -176,7 +175,7 @@ mod tests {
             (b"{\"a\":1}x", "the body is not JSON: trailing characters at line 1 column 8"),
             (
                 b"{\"a\":1,\n\"a\":2}",
-                "the body is not JSON: the member \"a\" is there twice at line 2 column 3",
+                "the body is not JSON: the member \"a\" appears twice at line 2 column 3",
             ),
             (b"{\"a\": \"\xff\"}", "the body is not UTF-8: byte 7 is not part of a character"),
             (

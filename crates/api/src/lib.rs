@@ -1,50 +1,51 @@
-//! The service over HTTP: components as JSON, events as a stream, metrics, health, and the documents that tell
-//! of them.
+//! The HTTP API: components as JSON, events as a stream, health checks, and the API documentation.
 //!
-//! A handler takes what it needs from the request, makes one call to the store, and answers. Whatever goes
-//! wrong becomes a `Problem` (RFC 9457) of one of the kinds that `kind.rs` lists, and the place where that
-//! happens is `failure.rs` for all that the store answers. The routes of a resource are in the module of the
-//! resource, and so is what the OpenAPI document says of them: [`openapi()`] is made from these.
+//! A handler takes what it needs from the request, makes one call to the store, and answers. Errors become a
+//! `Problem` (RFC 9457). The routes of a resource, and their OpenAPI descriptions, are in the module of the
+//! resource.
 //!
-//! What belongs here: everything that knows of HTTP. What does not: SQL, and what a component may be.
+//! What belongs here: the resources. What does not: SQL, the validation of components, and the middleware of
+//! all routes, which is in `inventory-http`.
 
-mod app;
-mod auth;
+mod authorized;
 mod body;
-mod client;
 mod components;
 mod docs;
-mod edge;
 mod etag;
 mod events;
-mod exposition;
-mod failure;
 mod health;
-mod histogram;
-mod http_metrics;
 mod idempotency;
 mod json;
-mod kind;
-mod limiter;
-mod metrics_access;
 mod openapi;
 mod parameters;
-mod problem;
-mod process;
-mod rate_limit;
-mod request_context;
-mod scrape;
-mod security_headers;
-mod stream_limiter;
-mod traceparent;
 
-pub use app::{App, DEFAULT_MAX_EVENT_STREAMS, Options, StartError};
-pub use client::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
-pub use edge::DEFAULT_BODY_TIMEOUT;
-pub use events::NO_PROXY_BUFFERING;
-pub use http_metrics::label_routes;
-pub use limiter::Limiter;
-pub use metrics_access::{MetricsAccess, TokenDigest};
-pub use openapi::openapi;
-pub use request_context::RequestContext;
-pub use stream_limiter::{OpenStream, StreamLimiter, StreamsFull};
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef};
+use inventory_store::Store;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use body::BodyBudget;
+pub use events::{DEFAULT_MAX_EVENT_STREAMS, Streams};
+pub use health::Readiness;
+
+/// The routes of the API, and the OpenAPI document that describes them. The document is also served by a
+/// route.
+pub fn router<S>() -> (Router<S>, OpenApi)
+where
+    S: Clone + Send + Sync + 'static,
+    Store: FromRef<S>,
+    Arc<BodyBudget>: FromRef<S>,
+    Arc<Streams>: FromRef<S>,
+    Readiness: FromRef<S>,
+{
+    let (routes, document) = OpenApiRouter::with_openapi(openapi::preamble())
+        .merge(components::router())
+        .merge(events::router())
+        .merge(health::router())
+        .merge(docs::router())
+        .split_for_parts();
+    let document = openapi::complete(document);
+    (routes.merge(docs::pages(&document)), document)
+}

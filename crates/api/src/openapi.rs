@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use inventory_http::{MEDIA_TYPE, ProblemDocument, ProblemType, is_limited};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -15,17 +16,15 @@ use utoipa::{
     },
 };
 
-use crate::{app, kind::Kind, problem, rate_limit};
-
 /// The name of the bearer token among the security schemes.
 const BEARER: &str = "bearer";
 
 /// Where the document is.
 pub(crate) const PATH: &str = "/openapi.json";
 
-const ABOUT: &str = "The catalogue of components that an organisation keeps. Every change is one event, \
-    committed with it; the events are a stream that can be replayed. Failures are \
-    `application/problem+json` (RFC 9457), and the `type` of each leads to its explanation.";
+const ABOUT: &str = "The catalogue of components that an organisation stocks. Every change is committed \
+    together with one event; the events form a stream that can be replayed. Errors are \
+    `application/problem+json` (RFC 9457), and the `type` of each refers to its explanation.";
 
 /// Declares the failures of an operation: a type that can stand among its `responses`.
 macro_rules! problems {
@@ -37,7 +36,7 @@ macro_rules! problems {
                 String,
                 utoipa::openapi::RefOr<utoipa::openapi::response::Response>,
             > {
-                crate::openapi::responses(&[$(crate::kind::Kind::$kind),+])
+                crate::openapi::responses(&[$(inventory_http::ProblemType::$kind),+])
             }
         }
     };
@@ -45,8 +44,8 @@ macro_rules! problems {
 pub(crate) use problems;
 
 /// The failures of these kinds, one response a status.
-pub(crate) fn responses(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+pub(crate) fn responses(kinds: &[ProblemType]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<ProblemType>> = BTreeMap::new();
     for kind in kinds {
         by_status.entry(kind.status().as_u16()).or_default().push(*kind);
     }
@@ -56,13 +55,13 @@ pub(crate) fn responses(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
         .collect()
 }
 
-fn response(status: u16, kinds: &[Kind]) -> Response {
+fn response(status: u16, kinds: &[ProblemType]) -> Response {
     let about: Vec<_> =
         kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.reference())).collect();
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let seconds = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    let problem = Content::new(Some(Ref::from_schema_name(problem::Wire::name())));
-    let response = ResponseBuilder::new().description(about.join("; ")).content(problem::MEDIA_TYPE, problem);
+    let problem = Content::new(Some(Ref::from_schema_name(ProblemDocument::name())));
+    let response = ResponseBuilder::new().description(about.join("; ")).content(MEDIA_TYPE, problem);
     match status {
         401 => response.header("WWW-Authenticate", Header::new(text())),
         412 => response.header("ETag", Header::new(text())),
@@ -92,18 +91,13 @@ pub(crate) fn header(
         .build()
 }
 
-/// The OpenAPI document of the service.
-pub fn openapi() -> OpenApi {
-    complete(app::routes().into_openapi())
-}
-
 /// Adds to each operation what is answered before any of them is reached: a request whose head is too long is
 /// turned away at the edge, and so is one of too many.
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let mut at_the_edge = responses(&[Kind::TargetTooLong, Kind::HeadersTooLarge]);
-        if rate_limit::is_limited(path) {
-            at_the_edge.extend(responses(&[Kind::TooManyRequests]));
+        let mut at_the_edge = responses(&[ProblemType::TargetTooLong, ProblemType::HeadersTooLarge]);
+        if is_limited(path) {
+            at_the_edge.extend(responses(&[ProblemType::TooManyRequests]));
         }
         let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
         for operation in operations.into_iter().flatten() {
@@ -128,21 +122,21 @@ pub(crate) fn preamble() -> OpenApi {
         SecurityScheme::Http(
             HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("An API token, made with `inventory token create NAME`"))
+                .description(Some("An API token, created with `inventory token create NAME`"))
                 .build(),
         ),
     );
     let mut schemas = Vec::new();
-    problem::Wire::schemas(&mut schemas);
-    components.schemas.insert(problem::Wire::name().into_owned(), problem::Wire::schema());
+    ProblemDocument::schemas(&mut schemas);
+    components.schemas.insert(ProblemDocument::name().into_owned(), ProblemDocument::schema());
     components.schemas.extend(schemas);
     OpenApiBuilder::new()
         .info(info)
         .tags(Some([
-            tag("components", "The kinds of parts that the organisation keeps"),
-            tag("events", "What happened, as a stream"),
+            tag("components", "The kinds of parts that the organisation stocks"),
+            tag("events", "The event stream"),
             tag("health", "Whether the service works"),
-            tag("documentation", "What the service says of itself"),
+            tag("documentation", "The documentation of the API"),
         ]))
         .security(Some([SecurityRequirement::new(BEARER, [] as [&str; 0])]))
         .components(Some(components))

@@ -7,9 +7,8 @@ use axum::{
     http::request::Parts,
 };
 use inventory_core::ComponentId;
+use inventory_http::Problem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-
-use crate::problem::Problem;
 
 /// What need not be escaped in a query (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
@@ -61,7 +60,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name)?, decoded(value)?);
             if parameters.iter().any(|(known, _)| *known == name) {
-                return Err(Problem::parameter(&name, "is there twice"));
+                return Err(Problem::parameter(&name, "appears twice"));
             }
             parameters.push((name, value));
         }

@@ -1,7 +1,12 @@
 //! The bus: the tail of the log, broadcast within the process.
 //!
-//! The channel is lossy and never makes the publisher wait. That is safe because nobody reads it directly:
-//! a [`Subscription`] follows contiguous places and reads the log for whatever the channel dropped.
+//! The channel is lossy and never makes the publisher wait. That is safe because nobody reads it directly: a
+//! [`Subscription`] follows contiguous sequence numbers, and reads from the log what the channel dropped.
+
+mod runner;
+mod stats;
+mod subscriber;
+mod subscription;
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -10,20 +15,21 @@ use std::sync::{
 
 use async_broadcast::{InactiveReceiver, Sender};
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    event::{Recorded, Seq},
-    log::EventLog,
-    subscriber::{SubscriberStats, Tasks},
+pub use self::{
+    stats::SubscriberStats,
+    subscriber::{HandlerResult, RetryPolicy, Subscriber},
     subscription::Subscription,
 };
+use crate::event::{EventEnvelope, Seq, log::EventLog};
 
-/// How many events the channel holds unless told otherwise. A subscriber that falls further behind reads the
-/// log, so this bounds memory, not correctness.
+/// Default capacity of the channel, in events. A subscriber that falls further behind reads the log, so the
+/// capacity bounds memory and does not affect correctness.
 pub const DEFAULT_CAPACITY: usize = 1024;
 
-/// Opens a bus over a log whose last event is at `head`. What is committed after that is published through
-/// the [`Publisher`], by one task, in the order of the log.
+/// Opens a bus over a log whose last event is at `head`. One task publishes later events through the
+/// [`Publisher`], in the order of the log.
 pub fn bus(log: Arc<dyn EventLog>, head: Seq, capacity: usize) -> (Publisher, Bus) {
     let (mut sender, receiver) = async_broadcast::broadcast(capacity.max(1));
     // The publisher never waits: not for a slow subscriber, and not for a first one.
@@ -38,28 +44,28 @@ pub fn bus(log: Arc<dyn EventLog>, head: Seq, capacity: usize) -> (Publisher, Bu
             head: watch,
             published: AtomicU64::new(0),
             subscribers: Mutex::default(),
-            tasks: Tasks::default(),
+            tasks: TaskTracker::new(),
         }),
     };
     (Publisher { sender, head, bus: bus.clone() }, bus)
 }
 
-/// The hand that publishes. There is one, and it belongs to whoever tails the log.
+/// The bus's only publishing handle, owned by the log tailer.
 #[derive(Debug)]
 pub struct Publisher {
-    sender: Sender<Recorded>,
+    sender: Sender<EventEnvelope>,
     head: watch::Sender<Seq>,
     bus: Bus,
 }
 
 impl Publisher {
-    /// Publishes the next event of the log. Never waits. An event that is not the next one is a defect of
-    /// the caller; it is logged, and subscribers find the truth in the log.
-    pub fn publish(&self, event: Recorded) {
+    /// Publishes the next event of the log. Never waits. An event that is not the next one is a bug of the
+    /// caller; it is logged, and subscribers read the missing events from the log.
+    pub fn publish(&self, event: EventEnvelope) {
         let seq = event.seq;
         let head = *self.head.borrow();
         if seq != head.next() {
-            tracing::error!(%seq, %head, "an event was published out of order");
+            tracing::error!(%seq, %head, "event published out of order");
             return;
         }
         // Fails only when nobody listens or the bus is closed; the log has the event in either case.
@@ -79,20 +85,21 @@ impl Publisher {
     }
 }
 
-/// Where subscribers attach. Clones are the same bus.
+/// The event bus, to which subscribers attach. Clones share it.
 #[derive(Clone)]
 pub struct Bus {
     shared: Arc<Shared>,
-    /// Where subscriptions read what the channel no longer has.
+    /// The log, from which subscriptions read what the channel no longer has.
     log: Arc<dyn EventLog>,
 }
 
 struct Shared {
-    receiver: InactiveReceiver<Recorded>,
+    receiver: InactiveReceiver<EventEnvelope>,
     head: watch::Receiver<Seq>,
     published: AtomicU64,
     subscribers: Mutex<Vec<Arc<SubscriberStats>>>,
-    tasks: Tasks,
+    /// The tasks of the subscribers that were registered.
+    tasks: TaskTracker,
 }
 
 impl std::fmt::Debug for Bus {
@@ -101,7 +108,7 @@ impl std::fmt::Debug for Bus {
     }
 }
 
-/// The bus in figures.
+/// Statistics of the bus.
 #[derive(Debug, Clone)]
 pub struct BusStats {
     /// The last event published.
@@ -117,18 +124,18 @@ pub struct BusStats {
 }
 
 impl Bus {
-    /// The same bus for subscriptions that read the log in another way, such as over other connections.
+    /// The same bus, with another log reader for its subscriptions, such as one with other connections.
     #[must_use]
     pub fn with_log(&self, log: Arc<dyn EventLog>) -> Self {
         Self { shared: Arc::clone(&self.shared), log }
     }
 
-    /// Events from now on.
+    /// Subscribes to events from now on.
     pub fn subscribe(&self, name: &'static str) -> Subscription {
         self.subscription(None, self.named(name))
     }
 
-    /// Events after a place: first from the log, then live, without a seam.
+    /// Subscribes to the events after a position: first from the log, then live, without a gap.
     pub fn subscribe_after(&self, name: &'static str, after: Seq) -> Subscription {
         self.subscription(Some(after), self.named(name))
     }
@@ -137,8 +144,7 @@ impl Bus {
         // The receiver first, then the head: what is published between the two is received and recognised
         // as old. The other way round it would be in neither.
         let receiver = self.shared.receiver.activate_cloned();
-        let head = self.head();
-        Subscription::new(receiver, self.clone(), after.unwrap_or(head), head, stats)
+        Subscription::new(receiver, Arc::clone(&self.log), self.shared.head.clone(), after, stats)
     }
 
     /// The last event published.
@@ -146,14 +152,14 @@ impl Bus {
         *self.shared.head.borrow()
     }
 
-    /// Waits until an event has been published. Returns at once if it was; never, if it will not be.
+    /// Waits until an event has been published. Returns at once if it already was.
     pub async fn published(&self, seq: Seq) {
         let mut head = self.shared.head.clone();
         // Fails when the publisher is gone: then there is nothing to wait for.
         let _closed = head.wait_for(|head| *head >= seq).await;
     }
 
-    /// The bus in figures.
+    /// Statistics of the bus.
     pub fn stats(&self) -> BusStats {
         BusStats {
             head: self.head(),
@@ -164,22 +170,15 @@ impl Bus {
         }
     }
 
-    /// Waits until every subscriber that was registered has ended, which they do after the bus is closed
-    /// and they have handled the rest.
-    pub async fn drained(&self) {
-        self.shared.tasks.drained().await;
+    /// Waits until all registered subscribers have ended. They end after the bus is closed and they have
+    /// handled the remaining events.
+    pub async fn join(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 
-    pub(crate) fn log(&self) -> &dyn EventLog {
-        &*self.log
-    }
-
-    pub(crate) fn tasks(&self) -> &Tasks {
-        &self.shared.tasks
-    }
-
-    /// The figures of a name. Subscriptions that share a name share them.
-    pub(crate) fn named(&self, name: &'static str) -> Arc<SubscriberStats> {
+    /// The statistics under a name. Subscriptions with the same name share them.
+    fn named(&self, name: &'static str) -> Arc<SubscriberStats> {
         let mut subscribers = self.shared.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = subscribers.iter().find(|known| known.name == name) {
             return Arc::clone(known);

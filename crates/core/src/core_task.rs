@@ -56,11 +56,7 @@ impl CoreTasks {
                     panics.pop_front();
                 }
                 if panics.len() > MAX_RESTARTS {
-                    tracing::error!(
-                        task = T::NAME,
-                        panics = panics.len(),
-                        "core task panics again and again"
-                    );
+                    tracing::error!(task = T::NAME, panics = panics.len(), "core task keeps panicking");
                     return;
                 }
                 tracing::error!(task = T::NAME, "core task panicked, restarting");

@@ -7,9 +7,12 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::actor::Actor;
+use crate::model::actor::Actor;
 
+pub(crate) mod cloud_event;
 mod component;
+pub(crate) mod log;
+pub(crate) mod position;
 mod token;
 mod user;
 
@@ -92,11 +95,11 @@ pub struct DecodeError {
 /// A kind of event that a subscriber can ask for: one type, or [`Event`] for all of them.
 pub trait EventKind: Clone + Send + Sync + 'static {
     /// The event as this kind, or `None` where it is another.
-    fn pick(event: &Event) -> Option<Self>;
+    fn downcast(event: &Event) -> Option<Self>;
 }
 
 impl EventKind for Event {
-    fn pick(event: &Event) -> Option<Self> {
+    fn downcast(event: &Event) -> Option<Self> {
         Some(event.clone())
     }
 }
@@ -181,7 +184,7 @@ macro_rules! events {
             }
 
             impl EventKind for $name {
-                fn pick(event: &Event) -> Option<Self> {
+                fn downcast(event: &Event) -> Option<Self> {
                     match event {
                         Event::$name(event) => Some(event.clone()),
                         _ => None,
@@ -214,7 +217,7 @@ events! {
 
 /// An event as the log holds it. Clones share their data.
 #[derive(Debug, Clone)]
-pub struct Recorded<E = Event> {
+pub struct EventEnvelope<E = Event> {
     /// Its place in the log.
     pub seq: Seq,
     /// Its identity.
@@ -231,11 +234,11 @@ pub struct Recorded<E = Event> {
     pub data: E,
 }
 
-impl Recorded {
+impl EventEnvelope {
     /// The same event as a certain kind, or `None` where it is another.
-    pub fn pick<E: EventKind>(&self) -> Option<Recorded<E>> {
-        let data = E::pick(&self.data)?;
-        Some(Recorded {
+    pub fn downcast<E: EventKind>(&self) -> Option<EventEnvelope<E>> {
+        let data = E::downcast(&self.data)?;
+        Some(EventEnvelope {
             seq: self.seq,
             id: self.id,
             origin: self.origin,

@@ -1,6 +1,5 @@
-//! What a component is, what can happen to it, the bus that says so, and the contract of a subscriber.
-//!
-//! Do something whenever a component is created:
+//! The component model, the events, the event bus, and the subscriber trait. A subscriber that handles every
+//! created component:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -9,14 +8,14 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (recorder, bus) = MemoryLog::with_bus(16);
 //! # let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-//! use inventory_core::{Outcome, Recorded, Subscriber};
+//! use inventory_core::{HandlerResult, EventEnvelope, Subscriber};
 //!
 //! struct Greeter { greetings: tokio::sync::mpsc::UnboundedSender<String> }
 //!
 //! impl Subscriber for Greeter {
 //!     type Event = ComponentCreated; // or `Event` for all of them
 //!     const NAME: &'static str = "greeter";
-//!     async fn handle(&self, event: Recorded<ComponentCreated>) -> Outcome {
+//!     async fn handle(&self, event: EventEnvelope<ComponentCreated>) -> HandlerResult {
 //!         self.greetings.send(format!("hello, {}", event.data.component.name))?;
 //!         Ok(())
 //!     }
@@ -31,52 +30,45 @@
 //! # }
 //! ```
 //!
-//! A closure does for the short ones: `bus.on("greeter", |event: Recorded<ComponentCreated>| async move { … })`.
+//! A closure is enough for a short subscriber: `bus.on("greeter", |event: EventEnvelope<ComponentCreated>|
+//! async move { … })`.
 //!
 //! What belongs here: the model, the events, the bus. What does not: any database, any HTTP, any metric.
 
-mod actor;
 mod bus;
-mod clock;
-mod cloud_event;
-mod component;
 mod core_task;
 mod event;
-mod log;
-mod memory_log;
-#[cfg(feature = "openapi")]
-mod openapi;
-mod patch;
-mod position;
-mod subscriber;
-mod subscription;
-mod token;
-mod user;
-mod value;
+mod model;
+mod testkit;
 
-pub use actor::Actor;
-pub use bus::{Bus, BusStats, DEFAULT_CAPACITY, Publisher, bus};
-pub use clock::{Clock, from_micros, micros, rfc3339};
-pub use cloud_event::CloudEvent;
-pub use component::{Component, ComponentId, Field};
+pub use bus::{
+    Bus, BusStats, DEFAULT_CAPACITY, HandlerResult, Publisher, RetryPolicy, Subscriber, SubscriberStats,
+    Subscription, bus,
+};
 pub use core_task::{CoreTask, CoreTasks};
 pub use event::{
-    ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES, Event, EventId,
-    EventKind, Origin, Recorded, Seq, SignInRefused, TokenCreated, TokenRevoked, UnknownEvent, UserCreated,
+    ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES, Event, EventEnvelope,
+    EventId, EventKind, Origin, Seq, SignInRefused, TokenCreated, TokenRevoked, UnknownEvent, UserCreated,
     UserDeleted, UserSignedIn, UserSignedOut, UserUpdated,
+    cloud_event::CloudEvent,
+    log::{EventLog, LogError},
+    position::{LogPosition, ParsePositionError},
 };
-pub use log::{EventLog, LogError};
-pub use memory_log::{MemoryLog, Recorder};
-pub use patch::{ComponentPatch, FieldError, Invalid, NewComponent};
-pub use position::{LogPosition, ParsePositionError};
-pub use subscriber::{Outcome, Policy, Subscriber, SubscriberStats};
-pub use subscription::Subscription;
-pub use token::{Scope, Scopes, Token, TokenId};
-pub use user::{
-    ClientAddress, Preferences, Role, SessionId, SignInRefusal, Theme, User, UserChange, UserField, UserId,
+pub use model::{
+    actor::Actor,
+    clock::{Clock, from_micros, micros, rfc3339},
+    component::{Component, ComponentId, Field},
+    patch::{ComponentPatch, FieldError, NewComponent, ValidationErrors},
+    scope::{Scope, Scopes},
+    token::{Token, TokenId},
+    user::{
+        ClientAddress, Preferences, Role, SessionId, SignInRefusal, Theme, User, UserChange, UserField,
+        UserId,
+    },
+    value::{
+        Amount, Barcode, Currency, CustomFieldName, CustomFieldText, CustomFieldValue, CustomFields,
+        CustomFieldsPatch, DatasheetUrl, Description, FromJson, Manufacturer, Mpn, Name, Notes, Sku, Status,
+        Tag, Tags, Unit, UserName, ValueError,
+    },
 };
-pub use value::{
-    Amount, Barcode, Currency, CustomFieldName, CustomFieldText, CustomFieldValue, CustomFields,
-    CustomFieldsPatch, DatasheetUrl, Description, FromJson, Manufacturer, Mpn, Name, Notes, Sku, Status, Tag,
-    Tags, Unit, UserName, ValueError,
-};
+pub use testkit::{MemoryLog, Recorder};

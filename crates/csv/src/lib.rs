@@ -1,25 +1,25 @@
-//! Components as CSV: what a file would change, and a file of what there is.
+//! Components as CSV: import plans and exports.
 //!
-//! A file becomes a [`Table`] by its [`Form`]: which columns fill which fields. The [`Plan`] compares the rows of
-//! the table with the components that are [`existing()`], and says of each row what is to be done. Whoever carries
-//! it out writes [`Plan::operations`] as one write: they state the versions that were compared, so that nothing
-//! is overwritten that was changed since. A [`Sheet`] is the way back.
+//! A file becomes a [`Table`] by its [`Form`]: which columns fill which fields. The [`Plan`] compares the
+//! rows of the table with the components that are [`existing()`], and decides for each row what to do. The
+//! caller carries out [`Plan::operations`] as one write: they state the versions that were compared, so that
+//! later changes are not overwritten. A [`ComponentWriter`] writes components back as CSV.
 //!
-//! What belongs here: what a row means. What does not: where a file comes from, and how a plan is shown.
+//! What belongs here: the meaning of a row. What does not: reading files, and displaying a plan.
 
 mod cell;
+mod component_writer;
 mod existing;
 mod fault;
 mod lines;
 mod mapping;
 mod plan;
-mod sheet;
 mod table;
 mod width;
 
+pub use component_writer::{ComponentWriter, ComponentWriterError};
 pub use existing::existing;
 pub use fault::Fault;
-pub use mapping::{Layout, LayoutError, Mapping, Slot};
+pub use mapping::{Layout, LayoutError, Mapping, TargetField};
 pub use plan::{Outcome, Plan, Planned, RecordsLost};
-pub use sheet::{Sheet, SheetError};
 pub use table::{FaultyRow, Form, Header, Row, Table, TableError};

@@ -6,7 +6,7 @@ use inventory_core::{CustomFieldName, Field};
 
 /// What a cell, or several of them, can fill.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Slot {
+pub enum TargetField {
     /// The id, by which a component is found but which is never set.
     Id,
     /// A field.
@@ -18,7 +18,7 @@ pub enum Slot {
 /// How all names of custom fields begin.
 const CUSTOM_FIELD_PREFIX: &str = "custom_fields.";
 
-impl Slot {
+impl TargetField {
     /// The slot of this name, or what is wrong with the name.
     pub fn named(name: &str) -> Result<Self, String> {
         if name == "id" {
@@ -43,7 +43,7 @@ impl Slot {
     }
 }
 
-impl std::fmt::Display for Slot {
+impl std::fmt::Display for TargetField {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Id => f.write_str("id"),
@@ -57,7 +57,7 @@ impl std::fmt::Display for Slot {
 /// also where the file has a column of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    slot: Slot,
+    slot: TargetField,
     template: Vec<Part<String>>,
 }
 
@@ -70,7 +70,7 @@ enum Part<C> {
 
 impl Mapping {
     /// What it fills.
-    pub fn slot(&self) -> &Slot {
+    pub fn slot(&self) -> &TargetField {
         &self.slot
     }
 }
@@ -81,7 +81,7 @@ impl FromStr for Mapping {
     fn from_str(text: &str) -> Result<Self, String> {
         let (slot, template) =
             text.split_once('=').ok_or("must be FIELD=TEMPLATE, such as name={part_number}")?;
-        Ok(Self { slot: Slot::named(slot)?, template: template_parts(template)? })
+        Ok(Self { slot: TargetField::named(slot)?, template: template_parts(template)? })
     }
 }
 
@@ -123,7 +123,7 @@ pub struct Layout {
 /// One slot and what fills it.
 #[derive(Debug)]
 pub(crate) struct Filling {
-    pub(crate) slot: Slot,
+    pub(crate) slot: TargetField,
     /// The columns, for messages.
     pub(crate) columns: Vec<String>,
     template: Vec<Part<usize>>,
@@ -137,12 +137,12 @@ pub enum LayoutError {
     ColumnTwice(String),
     /// Two mappings fill one field.
     #[error("the field {0} is filled twice")]
-    SlotTwice(Slot),
+    SlotTwice(TargetField),
     /// A template names a column that the file does not have.
     #[error("the field {slot} is filled from a column {column:?}, which the file does not have; its columns are {}", header.join(", "))]
     NoColumn {
         /// What the template fills.
-        slot: Slot,
+        slot: TargetField,
         /// The column that it names.
         column: String,
         /// The columns that there are.
@@ -172,7 +172,7 @@ impl Layout {
             fillings.push(Filling::bind(slot.clone(), template, header)?);
         }
         for name in header {
-            if let Ok(slot) = Slot::named(name)
+            if let Ok(slot) = TargetField::named(name)
                 && !mappings.iter().any(|mapping| mapping.slot == slot)
             {
                 fillings.push(Filling::bind(slot, &[Part::Column(name.clone())], header)?);
@@ -184,8 +184,11 @@ impl Layout {
         let unused = unused.cloned().collect();
         // An empty template was only there to keep the column of that name away.
         fillings.retain(|filling| !filling.template.is_empty());
-        fillings.sort_by_key(|filling| matches!(filling.slot, Slot::CustomField(_)));
-        if !fillings.iter().any(|filling| matches!(filling.slot, Slot::Id | Slot::Field(Field::Sku))) {
+        fillings.sort_by_key(|filling| matches!(filling.slot, TargetField::CustomField(_)));
+        if !fillings
+            .iter()
+            .any(|filling| matches!(filling.slot, TargetField::Id | TargetField::Field(Field::Sku)))
+        {
             return Err(LayoutError::NoSku { first: header.first().cloned() });
         }
         Ok(Self { fillings, unused, width: header.len() })
@@ -193,7 +196,7 @@ impl Layout {
 }
 
 impl Filling {
-    fn bind(slot: Slot, template: &[Part<String>], header: &[String]) -> Result<Self, LayoutError> {
+    fn bind(slot: TargetField, template: &[Part<String>], header: &[String]) -> Result<Self, LayoutError> {
         let mut columns = Vec::new();
         let mut bound = Vec::new();
         for part in template {

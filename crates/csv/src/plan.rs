@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use inventory_core::{
-    Actor, Component, ComponentId, ComponentPatch, CustomFieldsPatch, Field, FieldError, Invalid,
-    NewComponent, Sku,
+    Actor, Component, ComponentId, ComponentPatch, CustomFieldsPatch, Field, FieldError, NewComponent, Sku,
+    ValidationErrors,
 };
 use inventory_store::{ComponentOperation, VersionPrecondition};
 use time::OffsetDateTime;
@@ -168,7 +168,7 @@ fn create(row: &Row, layout: &Layout) -> Result<Outcome, Vec<Fault>> {
     }
     let component = serde_json::to_value(&row.patch)
         .map_err(|error| FieldError { pointer: String::new(), detail: error.to_string() })
-        .map_err(|error| Invalid(vec![error]))
+        .map_err(|error| ValidationErrors(vec![error]))
         .and_then(NewComponent::from_json)
         .map_err(|invalid| refused(invalid, row, layout))?;
     Ok(Outcome::Create(Box::new(component)))
@@ -205,7 +205,7 @@ fn patch_of(row: &Row, component: &Component) -> ComponentPatch {
     patch
 }
 
-fn refused(invalid: Invalid, row: &Row, layout: &Layout) -> Vec<Fault> {
+fn refused(invalid: ValidationErrors, row: &Row, layout: &Layout) -> Vec<Fault> {
     invalid_faults(invalid, row.line, layout, |_| None)
 }
 

@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 
 use csv::ByteRecord;
-use inventory_core::{ComponentId, ComponentPatch, CustomFieldText, Field, FieldError, Invalid, Sku};
+use inventory_core::{
+    ComponentId, ComponentPatch, CustomFieldText, Field, FieldError, Sku, ValidationErrors,
+};
 use serde_json::{Map, Value};
 
 use crate::{
     cell,
     fault::{Fault, shown},
     lines::LineCounter,
-    mapping::{Filling, Layout, LayoutError, Mapping, Slot, trim},
+    mapping::{Filling, Layout, LayoutError, Mapping, TargetField, trim},
     width::{self, MAX_CELL_BYTES, MAX_CELLS},
 };
 
-/// How much may be wrong with the single rows of a file: so many faults are kept, each with what was found.
+/// Maximum number of row faults of a file that are kept, each with the value that was found.
 const MAX_FAULTS: usize = 100_000;
 
 /// A row that can be understood by itself.
@@ -214,8 +216,8 @@ impl Table {
     }
 }
 
-/// Whether the last record of a file is still within quotes at the end of the file: a line after it is then no
-/// record of its own.
+/// Whether a quoted cell is still open at the end of the file. A line appended to it would then not be a new
+/// record.
 fn has_open_quote(record: &[u8], delimiter: u8) -> bool {
     let with_another = [record, b"\nx"].concat();
     let mut reader = csv::ReaderBuilder::new();
@@ -283,8 +285,8 @@ impl Draft {
     fn fill(&mut self, filling: &Filling, text: String, list_separator: &str) {
         match &filling.slot {
             // An id that is none of ours finds nothing, whether or not it looks like one.
-            Slot::Id => self.id = text.parse().ok().map(ComponentId),
-            Slot::CustomField(name) => {
+            TargetField::Id => self.id = text.parse().ok().map(ComponentId),
+            TargetField::CustomField(name) => {
                 let value = match text.parse::<CustomFieldText>() {
                     Ok(_) if text.is_empty() => Value::Null,
                     Ok(_) => Value::String(text),
@@ -292,7 +294,7 @@ impl Draft {
                 };
                 self.custom_fields.get_or_insert_default().insert(name.to_string(), value);
             }
-            Slot::Field(Field::CustomFields) => {
+            TargetField::Field(Field::CustomFields) => {
                 self.custom_fields_whole = true;
                 let fields = self.custom_fields.get_or_insert_default();
                 match serde_json::from_str(&text) {
@@ -301,7 +303,7 @@ impl Draft {
                     _ => self.fault(filling, "must be a JSON object".to_owned(), &text),
                 }
             }
-            Slot::Field(field @ (Field::Sku | Field::Name)) if text.is_empty() => {
+            TargetField::Field(field @ (Field::Sku | Field::Name)) if text.is_empty() => {
                 // A component cannot do without a name. Whether it can without a sku depends on its id.
                 if *field == Field::Name {
                     self.fault(filling, "must not be empty".to_owned(), "");
@@ -309,7 +311,7 @@ impl Draft {
                     self.members.insert(field.as_str().to_owned(), Value::Null);
                 }
             }
-            Slot::Field(field) => {
+            TargetField::Field(field) => {
                 let value = match field {
                     _ if text.is_empty() => Value::Null,
                     Field::Tags => {
@@ -364,7 +366,7 @@ impl Draft {
 
 /// The faults of an object whose members came from a row.
 pub(crate) fn invalid_faults<'a>(
-    Invalid(errors): Invalid,
+    ValidationErrors(errors): ValidationErrors,
     line: u64,
     layout: &Layout,
     given: impl Fn(&str) -> Option<&'a str>,

@@ -4,7 +4,7 @@ use crate::metric::{
     Kind::{Counter, Gauge, Histogram},
     Label, Metric,
     Provenance::{Database, Events, Figures, Process},
-    Values::{OneOf, Said},
+    Values::{Described, OneOf},
 };
 
 /// Upper bounds of request durations in seconds: those that the OpenTelemetry semantic conventions advise, and four
@@ -18,12 +18,13 @@ const REQUEST_BUCKETS: &[f64] = &[
 const SCRAPE_BUCKETS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25];
 
 const BUILD: &[Label] = &[
-    Label { name: "version", values: Said("the version of the binary") },
-    Label { name: "revision", values: Said("the commit that it was built from, or `unknown`") },
+    Label { name: "version", values: Described("the version of the binary") },
+    Label { name: "revision", values: Described("the commit that it was built from, or `unknown`") },
 ];
 const COLLECTOR: &[Label] = &[Label { name: "collector", values: OneOf(&["database"]) }];
 const STATE: &[Label] = &[Label { name: "state", values: OneOf(&["idle", "used"]) }];
-const NAMED: Label = Label { name: "subscriber", values: Said("the name of a subscriber in this binary") };
+const NAMED: Label =
+    Label { name: "subscriber", values: Described("the name of a subscriber in this binary") };
 const SUBSCRIBER: &[Label] = &[NAMED];
 const DELIVERY: &[Label] = &[NAMED, Label { name: "outcome", values: OneOf(&["handled", "given_up"]) }];
 const WRITE: &[Label] = &[Label { name: "outcome", values: OneOf(&["done", "refused", "failed"]) }];
@@ -37,11 +38,12 @@ const REQUEST: &[Label] = &[
     METHOD,
     Label {
         name: "http_route",
-        values: Said(
-            "the route template whose handler answered; absent where none did, and for a method that the route does not declare",
+        values: Described(
+            "the route template whose handler answered; absent if none did, and for a method that the route \
+             does not declare",
         ),
     },
-    Label { name: "http_response_status_code", values: Said("a status code that the service answers with") },
+    Label { name: "http_response_status_code", values: Described("the status code of the response") },
     ERROR_TYPE,
 ];
 const REQUESTS: &[Label] = &[METHOD, ERROR_TYPE];
@@ -80,69 +82,75 @@ catalogue! {
     COMPONENTS_UPDATED = Counter, "inventory_components_updated_total", "components", &[], Events,
         "Total number of components updated";
     COMPONENTS_COUNT_DRIFT = Gauge, "inventory_components_count_drift", "components", &[], Figures,
-        "The count of components that the database keeps minus the rows that the last audit counted: 0 when healthy";
+        "The stored count of components minus the rows that the last audit counted: 0 when healthy";
     BACKUP_LAST_SUCCESS = Gauge, "inventory_backup_last_success_timestamp_seconds", "seconds", &[], Figures,
         "When `inventory backup` last succeeded, in seconds since 1970; 0 if never";
     BUILD_INFO = Gauge, "inventory_build_info", "1", BUILD, Process,
-        "The build that runs, as labels; always 1";
+        "The version and revision of the running binary, as labels; always 1";
 
     LOG_HEAD = Gauge, "inventory_log_head_seq", "events", &[], Database,
-        "Place of the last event in the log";
+        "Position of the last event in the log";
     BUS_HEAD = Gauge, "inventory_bus_head_seq", "events", &[], Figures,
-        "Place of the last event that the bus of this process carried";
+        "Position of the last event that was published on the bus of this process";
     BUS_PUBLISHED = Counter, "inventory_bus_events_published_total", "events", &[], Figures,
-        "Total number of events published on the bus of this process, those of other processes included";
+        "Total number of events published on the bus of this process, including those of other processes";
     BUS_QUEUED = Gauge, "inventory_bus_queued_events", "events", &[], Figures,
-        "Events in the channel of the bus, which keeps the newest; a subscriber that wants older ones reads the log";
+        "Events in the channel of the bus, which keeps the newest; a subscriber reads older ones from the \
+         log";
     BUS_CAPACITY = Gauge, "inventory_bus_capacity_events", "events", &[], Figures,
-        "Events that the channel of the bus holds at most";
+        "Maximum number of events in the channel of the bus";
     SUBSCRIBER_LAG = Gauge, "inventory_subscriber_lag_events", "events", SUBSCRIBER, Figures,
-        "Published events that a subscriber has yet to take; none without a subscription; where several share a name, the one that took an event last";
+        "Published events that a subscriber has not taken yet; 0 without a subscription; if several share a \
+         name, the lag of the one that took an event last";
     SUBSCRIBER_EVENTS = Counter, "inventory_subscriber_events_total", "events", DELIVERY, Figures,
-        "Total number of events that the handler of a subscriber handled, or gave up after the last attempt";
+        "Total number of events that a subscriber handled, or gave up after the last attempt";
     SUBSCRIBER_RETRIES = Counter, "inventory_subscriber_retries_total", "attempts", SUBSCRIBER, Figures,
-        "Total number of attempts of a subscriber at an event after its first";
+        "Total number of retries of a subscriber";
     SUBSCRIBER_LOG_READS = Counter, "inventory_subscriber_events_read_from_log_total", "events", SUBSCRIBER, Figures,
         "Total number of events that a subscriber read from the log because the bus no longer had them";
     EVENT_STREAMS = Gauge, "inventory_event_streams", "streams", &[], Figures,
-        "Event streams that clients have open";
+        "Number of open event streams";
 
     WRITER_TRANSACTIONS = Counter, "inventory_writer_transactions_total", "transactions", &[], Figures,
         "Total number of transactions that the writer committed";
     WRITER_RETRIES = Counter, "inventory_writer_retries_total", "transactions", &[], Figures,
-        "Total number of transactions that the writer rolled back and tried again";
+        "Total number of transactions that the writer rolled back and retried";
     WRITER_WRITES = Counter, "inventory_writer_writes_total", "writes", WRITE, Figures,
-        "Total number of writes: done, refused because of what the rows are, or failed because of the database";
+        "Total number of writes: done, refused because of a conflict, or failed because of the database";
     WRITER_WAITING = Gauge, "inventory_writer_waiting_writes", "writes", &[], Figures,
-        "Writes that wait for the writer";
+        "Number of writes that are waiting for the writer";
     WRITER_EVENTS = Counter, "inventory_writer_events_total", "events", &[], Figures,
         "Total number of events that this process committed, of any type";
     SIGN_INS_REFUSED = Counter, "inventory_sign_ins_refused_total", "sign-ins", &[], Figures,
-        "Total number of sign-ins that this process refused because of the name or the password, also those without an event";
+        "Total number of sign-ins that this process refused because of the name or the password, including \
+         those without an event";
     DATABASE_READ_CONNECTIONS = Gauge, "inventory_database_read_connections", "connections", STATE, Figures,
-        "Open database connections for reads";
+        "Number of open database connections for reads";
     DATABASE_READ_CONNECTIONS_MAX = Gauge, "inventory_database_read_connections_max", "connections", &[], Figures,
-        "Database connections for reads that may be open at most";
+        "Maximum number of open database connections for reads";
     TAILER_HALTED = Gauge, "inventory_tailer_halted", "1", &[], Figures,
         "1 when this process stopped following the log because the log is broken, else 0";
 
     COLLECTOR_SUCCESS = Gauge, "inventory_collector_success", "1", COLLECTOR, Process,
-        "1 when the collector succeeded at this scrape; 0 when it did not, and what it collects is NaN";
+        "1 when the collector succeeded at this scrape; 0 when it failed, and its values are NaN";
     METRICS_BARRIER_TIMEOUTS = Counter, "inventory_metrics_barrier_timeouts_total", "scrapes", &[], Process,
-        "Total number of scrapes answered before every event of this process was counted; their gauge of components is NaN";
+        "Total number of scrapes answered before every event of this process was counted; the gauge of \
+         components is NaN in these";
     METRICS_SCRAPES = Counter, "inventory_metrics_scrapes_total", "scrapes", &[], Process,
         "Total number of scrapes answered before this one";
     METRICS_SCRAPE_DURATION = Histogram(SCRAPE_BUCKETS), "inventory_metrics_scrape_duration_seconds", "seconds", &[], Process,
-        "Time from the start of a scrape to its text; scrapes that waited together are one";
+        "Time to render a scrape; scrapes that waited together count once";
 
     HTTP_REQUEST_DURATION = Histogram(REQUEST_BUCKETS), "http_server_request_duration_seconds", "seconds", REQUEST, Process,
-        "Time from an HTTP request to the head of its response";
+        "Duration of HTTP requests, from the request to the head of the response";
     HTTP_REQUESTS = Counter, "inventory_http_requests_total", "requests", REQUESTS, Process,
-        "Total number of HTTP requests answered; every series is there from the start; an error is an answer with a status of 5xx, but not that of /readyz";
+        "Total number of HTTP requests answered; every series exists from the start; an error is a response \
+         with a 5xx status, except from /readyz";
     HTTP_ACTIVE_REQUESTS = Gauge, "http_server_active_requests", "requests", &[], Process,
-        "HTTP requests that wait for the head of their response";
+        "Number of HTTP requests that are waiting for the head of their response";
     HTTP_RATE_LIMITED = Counter, "inventory_http_rate_limited_total", "requests", LIMIT, Process,
-        "Total number of HTTP requests refused because too many came with a token, without a good token from an address, or with wrong tokens from an address (guesses)";
+        "Total number of HTTP requests refused by a rate limit: for one token, for one address without a \
+         valid token, or for invalid tokens from one address (guesses)";
 
     PROCESS_CPU_SECONDS = Counter, "process_cpu_seconds_total", "seconds", &[], Figures,
         "Total user and system CPU time spent in seconds.";

@@ -10,39 +10,40 @@ use crate::{
 const INTRODUCTION: &str = "\
 # Metrics
 
-<!-- Written from the catalogue in crates/metrics by `cargo xtask metrics-docs`. Do not edit. -->
+<!-- Generated from the catalogue in crates/metrics by `cargo xtask metrics-docs`. Do not edit. -->
 
 `GET /metrics/` and `GET /metrics` answer in the Prometheus text format 0.0.4. Every series whose labels are \
-known beforehand is there from the first scrape, counters at zero.
+known in advance exists from the first scrape, counters at zero.
 
-## What the numbers promise
+## Guarantees
 
 - A counter of components counts the events that this process committed since it started: a change that was \
-rolled back counts nothing, a batch of a hundred counts a hundred. Over all replicas the counters sum to the \
-event log.
-- A scrape that begins after a write was answered shows that write.
-- One scrape is one moment: `inventory_components_total` is the number of rows in the database at the very \
-event up to which the counters count. With one process, `created - deleted` is always the change of the gauge.
-- The gauge is only ever set from the database, so rows that someone inserted by hand are in it.
+rolled back is not counted, and a batch of a hundred counts as a hundred. The counters of all replicas sum \
+to the events in the log.
+- A scrape that starts after a write was answered includes that write.
+- One scrape is one consistent snapshot: `inventory_components_total` is the number of rows in the database \
+at exactly the event up to which the counters count. With one process, `created - deleted` is always the \
+change of the gauge.
+- The gauge is only set from the database, so it includes rows that were inserted by hand.
 - A scrape waits for the database and for its own events for at most 250 ms, and for at most 0.8 of \
-`X-Prometheus-Scrape-Timeout-Seconds`. When the database does not answer in that time, the scrape still answers \
-200 with the counters, `inventory_collector_success{collector=\"database\"}` is 0, and what is read from the \
-database is `NaN`. When the database answers but the events do not arrive in time, \
-`inventory_metrics_barrier_timeouts_total` grows and the gauge of components is `NaN`, since no number would agree \
-with the counters.
+`X-Prometheus-Scrape-Timeout-Seconds`. When the database does not answer in that time, the scrape still \
+answers 200 with the counters, `inventory_collector_success{collector=\"database\"}` is 0, and the values \
+that are read from the database are `NaN`. When the database answers but the events do not arrive in time, \
+`inventory_metrics_barrier_timeouts_total` increases and the gauge of components is `NaN`, because no number \
+would agree with the counters.
 
 ## How to aggregate over replicas
 
-- What a process counts, observes or reads of itself: `sum`, for counters after `rate`. \
+- Values that a process counts, observes or reads about itself: `sum`, for counters after `rate`. \
 `sum without (instance) (rate(inventory_components_created_total[5m]))`
-- What is read from the database is the same for all replicas: `max`. \
+- Values that are read from the database are the same for all replicas: `max`. \
 `max without (instance) (inventory_components_total)`
 
 ## The one name that `promtool check metrics` rejects
 
-`inventory_components_total` is a gauge, and `promtool` wants `_total` on counters only. Dashboards and alerts \
-of the system that this one replaces use the name, so it stays; `inventory_components` is the same number under \
-a name without that finding. There is no other finding.
+`inventory_components_total` is a gauge, and `promtool` accepts `_total` only for counters. Dashboards and \
+alerts of the previous system use the name, so it stays; `inventory_components` is the same number under a \
+name that `promtool` accepts. There are no other findings.
 
 ## Reference
 ";
@@ -79,7 +80,7 @@ fn section(page: &mut String, metric: &Metric) -> std::fmt::Result {
                 let known: Vec<_> = known.collect();
                 writeln!(page, "- label `{name}`: {}", known.join(", "))?;
             }
-            Values::Said(words) => writeln!(page, "- label `{name}`: {words}")?,
+            Values::Described(words) => writeln!(page, "- label `{name}`: {words}")?,
         }
     }
     Ok(())

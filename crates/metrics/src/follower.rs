@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use inventory_core::{Event, LogError, Origin, Recorded, Seq, Subscription};
+use inventory_core::{Event, EventEnvelope, LogError, Origin, Seq, Subscription};
 use tokio::time::Instant;
 
 use crate::instruments::Counters;
@@ -64,7 +64,7 @@ impl Follower {
                 }
                 Ok(None) => return false,
                 Err(error) => {
-                    tracing::error!(%error, "the metrics cannot follow the log; trying again");
+                    tracing::error!(%error, "metrics cannot read the event log, retrying");
                     self.resume_at = Some(Instant::now() + self.pause);
                     self.pause = (self.pause * 2).min(MAX_PAUSE);
                 }
@@ -93,7 +93,7 @@ impl Follower {
         std::mem::take(&mut self.count_changed)
     }
 
-    fn apply(&mut self, event: &Recorded) {
+    fn apply(&mut self, event: &EventEnvelope) {
         self.followed += 1;
         self.pause = FIRST_PAUSE;
         self.count_changed |= matches!(event.data, Event::ComponentCreated(_) | Event::ComponentDeleted(_));

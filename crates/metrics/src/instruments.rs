@@ -7,8 +7,7 @@ use metrics::{Counter, Gauge, Histogram, Recorder};
 
 use crate::{
     SUBSCRIBER, catalogue as the,
-    reading::{Pool, Readings, Snapshot, Writer},
-    task::Build,
+    reading::{Build, Pool, Readings, Snapshot, Writer},
 };
 
 /// Counters of what this process committed.

@@ -1,13 +1,15 @@
-//! Every metric of the service: what it is called and means, and the task that keeps it true.
+//! Every metric of the service, and the task that collects them.
 //!
-//! * [`CATALOGUE`] declares each metric once. Nothing is registered but through it, and the help texts, the
-//!   reference in `docs/metrics.md` and the tests derive from it.
-//! * [`MetricsTask`] follows the bus and counts what this process committed. It also answers the scrapes, one
-//!   flight at a time, and while it does it applies no event but those that belong to the scrape. So each
-//!   scrape is one moment: the counters, and the number of rows in the database at the same event.
+//! * [`CATALOGUE`] declares each metric once. All metrics are registered through it, and the help texts, the
+//!   reference in `docs/metrics.md` and the tests are derived from it.
+//! * [`MetricsTask`] follows the bus and counts the events that this process committed. It also answers the
+//!   scrapes, one group of waiting scrapes at a time. While it does, it applies only the events that belong
+//!   to the scrape. So each scrape is one consistent snapshot: the counters, and the number of rows in the
+//!   database at the same event.
 //!
-//! What belongs here: names, meanings, handles, the order of things in a scrape. What does not: any database,
-//! any HTTP, any text format. Those come in through [`Source`], and the figures of others as [`Readings`].
+//! What belongs here: names, help texts, handles, and the ordering of a scrape. What does not: any database,
+//! HTTP or text format. The database is read through [`Source`], and the figures of other crates come in as
+//! [`Readings`].
 
 mod catalogue;
 mod documentation;
@@ -30,9 +32,9 @@ pub use catalogue::{
 };
 pub use documentation::documentation;
 pub use metric::{Kind, Label, Metric, Provenance, Values};
-pub use reading::{Pool, Readings, Snapshot, Writer};
+pub use reading::{Build, Pool, Readings, Snapshot, Writer};
 pub use scrape::{MAX_BARRIER, Scraper, Stopped};
-pub use task::{Build, MetricsTask, Source, SourceError, metrics};
+pub use task::{MetricsTask, Source, SourceError, metrics};
 
 /// The name under which the metrics task follows the bus.
 pub const SUBSCRIBER: &str = "metrics";

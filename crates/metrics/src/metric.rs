@@ -56,7 +56,7 @@ pub enum Values {
     /// One of these. An empty one means that the label is absent.
     OneOf(&'static [&'static str]),
     /// One of a set that the program text closes, in words.
-    Said(&'static str),
+    Described(&'static str),
 }
 
 /// A label of a metric.

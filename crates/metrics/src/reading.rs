@@ -2,6 +2,15 @@
 
 use inventory_core::Seq;
 
+/// The build that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit that it was built from, where that is known.
+    pub revision: Option<&'static str>,
+}
+
 /// One moment of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {

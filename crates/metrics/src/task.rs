@@ -15,7 +15,7 @@ use crate::{
     catalogue::CATALOGUE,
     follower::{Follower, NotReached},
     instruments::{Counters, DatabaseGauges, Figures, ScrapeInstruments},
-    reading::{Readings, Snapshot},
+    reading::{Build, Readings, Snapshot},
     scrape::{self, MAX_BARRIER, MIN_BARRIER, Scrape, Scraper},
 };
 
@@ -41,15 +41,6 @@ pub trait Source: Send + Sync + 'static {
     fn render(&self) -> Self::Text;
 }
 
-/// The build that runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Build {
-    /// Its version.
-    pub version: &'static str,
-    /// The commit that it was built from, where that is known.
-    pub revision: Option<&'static str>,
-}
-
 /// Registers every metric on a recorder. Nothing happens until the task runs; from then on it counts the
 /// events of `origin` after the place `after`, which is one before the first event that this process commits.
 pub fn metrics<S: Source>(
@@ -65,23 +56,23 @@ pub fn metrics<S: Source>(
     }
     let (scraper, waiting) = scrape::channel();
     let subscription = bus.subscribe_after(SUBSCRIBER, after);
-    let owner = Owner {
+    let collector = Collector {
         follower: Follower::new(subscription, origin, Counters::register(&*recorder)),
         database: DatabaseGauges::register(&*recorder),
         observed: ScrapeInstruments::register(&*recorder),
         figures: Figures::register(recorder, build),
         bus: bus.clone(),
         source: Arc::new(source),
-        settled_at: None,
+        synchronized_at: None,
         refresh_at: None,
     };
-    (scraper, MetricsTask { owner, scrapes: waiting })
+    (scraper, MetricsTask { collector, scrapes: waiting })
 }
 
 /// The metrics task: see [`metrics()`].
 #[must_use = "the metrics are kept only while the task runs"]
 pub struct MetricsTask<S: Source> {
-    owner: Owner<S>,
+    collector: Collector<S>,
     scrapes: mpsc::Receiver<Scrape<S::Text>>,
 }
 
@@ -94,14 +85,14 @@ impl<S: Source> std::fmt::Debug for MetricsTask<S> {
 impl<S: Source> MetricsTask<S> {
     /// Counts and answers until the bus is closed and its last event counted.
     pub async fn run(self) {
-        let Self { mut owner, mut scrapes } = self;
+        let Self { mut collector, mut scrapes } = self;
         loop {
             tokio::select! {
                 // Scrapes first: one takes as many events along as it needs.
                 biased;
-                Some(first) = scrapes.recv() => owner.fly(first, &mut scrapes).await,
-                () = until(owner.refresh_at) => owner.refresh(&mut scrapes).await,
-                followed = owner.follow() => if !followed { return },
+                Some(first) = scrapes.recv() => collector.answer_scrapes(first, &mut scrapes).await,
+                () = until(collector.refresh_at) => collector.refresh(&mut scrapes).await,
+                followed = collector.follow() => if !followed { return },
             }
         }
     }
@@ -151,7 +142,7 @@ impl<T> Flight<T> {
 }
 
 /// Owns the counters and everything else that a scrape must see standing still.
-struct Owner<S: Source> {
+struct Collector<S: Source> {
     follower: Follower,
     database: DatabaseGauges,
     observed: ScrapeInstruments,
@@ -159,17 +150,17 @@ struct Owner<S: Source> {
     bus: Bus,
     source: Arc<S>,
     /// When the gauges were last set.
-    settled_at: Option<Instant>,
+    synchronized_at: Option<Instant>,
     /// When they are to be set again although no scrape asks.
     refresh_at: Option<Instant>,
 }
 
-impl<S: Source> Owner<S> {
+impl<S: Source> Collector<S> {
     /// Counts one event; `false` when there will be no more.
     async fn follow(&mut self) -> bool {
         let followed = self.follower.step().await;
         if self.follower.take_count_changed() && self.refresh_at.is_none() {
-            let earliest = self.settled_at.map_or_else(Instant::now, |at| at + REFRESH_INTERVAL);
+            let earliest = self.synchronized_at.map_or_else(Instant::now, |at| at + REFRESH_INTERVAL);
             self.refresh_at = Some(earliest);
         }
         followed
@@ -182,20 +173,24 @@ impl<S: Source> Owner<S> {
         let scrape = tokio::select! {
             biased;
             Some(scrape) = scrapes.recv() => scrape,
-            () = self.settle(&mut nobody) => return,
+            () = self.synchronize(&mut nobody) => return,
         };
-        self.fly(scrape, scrapes).await;
+        self.answer_scrapes(scrape, scrapes).await;
     }
 
     /// Answers a scrape and those that wait with it. One that comes later has to wait for the next flight:
     /// it may have seen a write that this flight's moment does not hold.
-    async fn fly(&mut self, first: Scrape<S::Text>, scrapes: &mut mpsc::Receiver<Scrape<S::Text>>) {
+    async fn answer_scrapes(
+        &mut self,
+        first: Scrape<S::Text>,
+        scrapes: &mut mpsc::Receiver<Scrape<S::Text>>,
+    ) {
         let mut waiting = vec![first];
         while let Ok(scrape) = scrapes.try_recv() {
             waiting.push(scrape);
         }
         let mut flight = Flight::new(waiting);
-        self.settle(&mut flight).await;
+        self.synchronize(&mut flight).await;
         self.answer(flight.started, flight.scrapes);
     }
 
@@ -204,7 +199,7 @@ impl<S: Source> Owner<S> {
     /// No event is applied while the database is read. Then exactly those are applied that the answer
     /// contains, and the gauge is set to it. A scrape for which either takes too long gets a gauge of NaN: neither
     /// a number from before nor one that the counters disagree with is the number of components now.
-    async fn settle(&mut self, flight: &mut Flight<S::Text>) {
+    async fn synchronize(&mut self, flight: &mut Flight<S::Text>) {
         let source = Arc::clone(&self.source);
         // A defect of the source must not end the task that owns the counters.
         let mut snapshot = pin!(AssertUnwindSafe(source.snapshot()).catch_unwind());
@@ -232,7 +227,7 @@ impl<S: Source> Owner<S> {
                 }
             }
             if reached.is_ok() || flight.is_last() {
-                return self.settled();
+                return self.synchronized();
             }
             self.answer(flight.started, flight.take_due());
         }
@@ -246,21 +241,21 @@ impl<S: Source> Owner<S> {
         let text = self.source.render();
         self.observed.scrapes.increment(scrapes.len() as u64);
         for scrape in scrapes {
-            // Fails when whoever asked has gone.
+            // Fails if the requester was dropped.
             let _gone = scrape.answer.send(text.clone());
         }
         self.observed.duration.record(started.elapsed());
     }
 
     fn unknown(&mut self, error: &dyn Error) {
-        tracing::warn!(%error, "the metrics cannot read the database");
+        tracing::warn!(%error, "failed to read metrics from the database");
         self.database.set_unknown();
-        self.settled();
+        self.synchronized();
     }
 
-    fn settled(&mut self) {
+    fn synchronized(&mut self) {
         self.follower.take_count_changed();
-        self.settled_at = Some(Instant::now());
+        self.synchronized_at = Some(Instant::now());
         self.refresh_at = None;
     }
 }

@@ -7,12 +7,11 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use inventory_api::TrustedProxies;
 use inventory_core::{Role, Scope, UserName};
 use inventory_csv::Mapping;
+use inventory_http::TrustedProxies;
+use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
-
-use crate::secret::Text;
 
 /// The inventory service: components over HTTP, an event for every change, and metrics that equal the database.
 ///
@@ -41,18 +40,18 @@ pub(crate) enum Command {
     /// Add, change and list the users who can sign in to the web admin.
     #[command(subcommand)]
     User(User),
-    /// Make, list and revoke API tokens.
+    /// Create, list and revoke API tokens.
     #[command(subcommand)]
     Token(Token),
     /// Copy the database into a file while the server runs. SQLite only; use `pg_dump` with PostgreSQL.
     Backup(Backup),
-    /// Put a backup in the place of the database while no server runs.
+    /// Replace the database with a backup. No server may be running.
     Restore(Restore),
-    /// Verify every invariant of the database; the exit code is 1 where one is violated.
+    /// Verify every invariant of the database; the exit code is 1 if one is violated.
     Check(Check),
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// The database: `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
@@ -65,7 +64,7 @@ pub(crate) struct Common {
         default_value = "sqlite:inventory.db",
         help_heading = "Database"
     )]
-    pub(crate) database_url: Text,
+    pub(crate) database_url: SecretString,
     /// A file that holds the database URL.
     #[arg(
         long,
@@ -87,8 +86,8 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) migrate: bool,
-    /// How many connections read from the database at once, and how many more are kept for the most frequent
-    /// reads. Two more read the log for event streams.
+    /// The number of database connections for reads. As many more are reserved for the most frequent reads,
+    /// and two more read the log for event streams.
     #[arg(
         long,
         global = true,
@@ -99,8 +98,8 @@ pub(crate) struct Common {
         help_heading = "Database"
     )]
     pub(crate) readers: u32,
-    /// What is logged to stderr, such as `info` or `warn,inventory_store=debug`. `info` where this serves,
-    /// otherwise `warn`.
+    /// The filter for the log on stderr, such as `info` or `warn,inventory_store=debug`. The default is
+    /// `info` for `serve`, and `warn` for the other commands.
     #[arg(
         long,
         global = true,
@@ -112,16 +111,16 @@ pub(crate) struct Common {
     pub(crate) log: Option<String>,
 }
 
-/// More connections than this only queue in the database itself.
+/// With more connections than this, queries only queue in the database.
 const MAX_READERS: i64 = 256;
 
-/// Each stream is a connection, of which a listener takes no more.
+/// Each stream is a connection, and this is the maximum number of connections of a listener.
 const MAX_EVENT_STREAMS: i64 = 8192;
 
-/// What `serve` takes.
+/// Options of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The address on which HTTP is served. Port 0 takes a free one.
+    /// The address to serve HTTP on. Port 0 chooses a free port.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -131,14 +130,13 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) listen: SocketAddr,
-    /// The IP networks of the reverse proxies in front of this service, such as `10.0.0.0/8,192.0.2.7`. What they
-    /// say of their clients in `Forwarded`, `X-Forwarded-For` and `X-Forwarded-Proto` is believed, and nobody
-    /// else.
+    /// The IP networks of the reverse proxies in front of this service, such as `10.0.0.0/8,192.0.2.7`. The
+    /// headers `Forwarded`, `X-Forwarded-For` and `X-Forwarded-Proto` are trusted from these addresses only.
     #[arg(long, value_name = "NETWORKS", env = "INVENTORY_TRUSTED_PROXIES", help_heading = "Serving")]
     pub(crate) trusted_proxies: Option<TrustedProxies>,
-    /// How many requests a second are answered to one API token, and to one address without a good token; twice
-    /// as many may come at once. 0 is no limit. Health checks and metrics are never limited, and wrong tokens
-    /// always are: 60 different ones from an address, then one a second.
+    /// The number of requests per second that one API token may send, or one address without a valid token.
+    /// Bursts of twice this number are allowed. 0 disables the limit. Health checks and metrics are never
+    /// limited. Invalid tokens are always limited: to 60 different ones from an address, then one per second.
     #[arg(
         long,
         value_name = "COUNT",
@@ -147,7 +145,7 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) rate_limit: u32,
-    /// How many event streams may be open at once. One API token may have a quarter of them.
+    /// The maximum number of open event streams. One API token may have a quarter of them.
     #[arg(
         long,
         value_name = "COUNT",
@@ -157,7 +155,7 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) max_event_streams: u32,
-    /// The secret of an API token named `bootstrap`, which is made at start: at least 16 characters.
+    /// The secret of an API token named `bootstrap`, which is created at startup: at least 16 characters.
     #[arg(
         long,
         value_name = "SECRET",
@@ -165,9 +163,9 @@ pub(crate) struct Serve {
         hide_env_values = true,
         help_heading = "Serving"
     )]
-    pub(crate) bootstrap_token: Option<Text>,
-    /// A file that holds the secret of the bootstrap token. It is read again at SIGHUP, and a new secret replaces the
-    /// old one.
+    pub(crate) bootstrap_token: Option<SecretString>,
+    /// A file that holds the secret of the bootstrap token. It is read again on SIGHUP, and a new secret
+    /// replaces the old one.
     #[arg(
         long,
         value_name = "FILE",
@@ -176,8 +174,8 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) bootstrap_token_file: Option<PathBuf>,
-    /// The password of the user `admin`, who is added at the start if there is no user: at least 12 characters.
-    /// Without it a random one is made and printed.
+    /// The password of the user `admin`, who is added at startup if there is no user: at least 12 characters.
+    /// By default a random one is generated and printed.
     #[arg(
         long,
         value_name = "PASSWORD",
@@ -185,7 +183,7 @@ pub(crate) struct Serve {
         hide_env_values = true,
         help_heading = "Serving"
     )]
-    pub(crate) admin_password: Option<Text>,
+    pub(crate) admin_password: Option<SecretString>,
     /// A file that holds the password of the user `admin`.
     #[arg(
         long,
@@ -195,16 +193,16 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     pub(crate) admin_password_file: Option<PathBuf>,
-    /// A file with a TLS certificate as PEM, and behind it those that vouch for it. With it and the key, every
-    /// address is served by HTTPS. When the files change, which is looked for every 5 seconds and at SIGHUP, new
-    /// connections get the new certificate.
+    /// A PEM file with the TLS certificate, followed by its intermediate certificates. With it and the key,
+    /// every address serves HTTPS. The files are checked for changes every 5 seconds and on SIGHUP; new
+    /// connections then get the new certificate.
     #[arg(long, value_name = "FILE", env = "INVENTORY_TLS_CERT", help_heading = "Serving")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// A file with the private key of the TLS certificate, as PEM.
+    /// A PEM file with the private key of the TLS certificate.
     #[arg(long, value_name = "FILE", env = "INVENTORY_TLS_KEY", help_heading = "Serving")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// How long requests are still served after SIGTERM or SIGINT while `/readyz` already fails, so that a load
-    /// balancer notices first. A second signal ends this time.
+    /// How long requests are still served after SIGTERM or SIGINT while `/readyz` already fails, so that load
+    /// balancers can stop sending requests. A second signal ends this time.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -214,7 +212,7 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     drain_seconds: u64,
-    /// How long a stop waits for requests and writes to finish.
+    /// How long a shutdown waits for requests and writes to finish.
     #[arg(
         long,
         value_name = "SECONDS",
@@ -224,8 +222,8 @@ pub(crate) struct Serve {
         help_heading = "Serving"
     )]
     shutdown_timeout_seconds: u64,
-    /// The token that `/metrics/` asks for: at least 16 characters. A scraper sends it as a bearer token, or as the
-    /// password of the user `metrics`.
+    /// The token that `/metrics/` requires: at least 16 characters. A scraper sends it as a bearer token, or
+    /// as the password of the user `metrics`.
     #[arg(
         long,
         value_name = "SECRET",
@@ -233,8 +231,8 @@ pub(crate) struct Serve {
         hide_env_values = true,
         help_heading = "Metrics"
     )]
-    pub(crate) metrics_token: Option<Text>,
-    /// A file that holds the token that `/metrics/` asks for. It is read again at SIGHUP.
+    pub(crate) metrics_token: Option<SecretString>,
+    /// A file that holds the token that `/metrics/` requires. It is read again on SIGHUP.
     #[arg(
         long,
         value_name = "FILE",
@@ -243,8 +241,8 @@ pub(crate) struct Serve {
         help_heading = "Metrics"
     )]
     pub(crate) metrics_token_file: Option<PathBuf>,
-    /// An address of its own for `/metrics/`, open to everyone who can connect to it unless there is a metrics
-    /// token.
+    /// A separate address for `/metrics/`. Everyone who can connect to it may read the metrics, unless there
+    /// is a metrics token.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -254,7 +252,7 @@ pub(crate) struct Serve {
     )]
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// Whether everyone who can connect to the main address may read `/metrics/` there. On a loopback address
-    /// they may anyway, unless there is a metrics token or a trusted proxy.
+    /// this is always so, unless there is a metrics token or a trusted proxy.
     #[arg(
         long,
         value_name = "BOOL",
@@ -279,22 +277,23 @@ impl Serve {
     }
 }
 
-/// What `import` takes.
+/// Options of `import`.
 #[derive(Debug, Args)]
 #[command(after_long_help = IMPORT_HELP)]
 pub(crate) struct Import {
-    /// The CSV file, with a header; `-` is the standard input.
+    /// The CSV file, with a header; `-` reads the standard input.
     pub(crate) file: PathBuf,
-    /// Fill a field from columns: text in which `{COLUMN}` stands for a cell. May be given once for each field.
+    /// Fill a field from a template in which `{COLUMN}` stands for the cell of that column. May be given once
+    /// for each field.
     #[arg(long, value_name = "FIELD=TEMPLATE")]
     pub(crate) map: Vec<Mapping>,
-    /// What separates tags within a cell.
+    /// The separator between tags within a cell.
     #[arg(long, value_name = "TEXT", default_value = ",", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) list_separator: String,
-    /// What separates cells.
+    /// The separator between cells.
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     pub(crate) delimiter: u8,
-    /// Report every bad row and what would be done, and change nothing.
+    /// Report all bad rows and what the import would change, without changing anything.
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -302,58 +301,59 @@ pub(crate) struct Import {
 }
 
 const IMPORT_HELP: &str = "\
-Each row is one component, known by its sku: a row whose sku exists updates that component where it
-differs, any other row creates one, and a row that is as the component already is changes nothing.
+Each row is one component, identified by its sku. If a component with the sku exists, the row
+updates the fields that differ; otherwise the row creates a component.
 
-A column whose name is that of a field fills the field, unless --map says otherwise; `--map FIELD=`
-leaves the field alone. The fields are sku, name, description, notes, manufacturer, mpn, barcode,
-unit, min_quantity, unit_cost, currency, datasheet_url, tags, custom_fields (all of them, as a JSON
-object), custom_fields.NAME (one of them, as text) and status. A field that nothing fills is left
-alone, and an empty cell empties its field. Spaces around a cell are dropped, but for description
-and notes.
+A column with the name of a field fills that field, unless --map says otherwise; `--map FIELD=`
+leaves the field unchanged. The fields are sku, name, description, notes, manufacturer, mpn,
+barcode, unit, min_quantity, unit_cost, currency, datasheet_url, tags, custom_fields (all of them,
+as a JSON object), custom_fields.NAME (one of them, as text) and status. A field that no column
+fills is left unchanged, and an empty cell clears its field. Spaces around a cell are removed,
+except for description and notes.
 
-A column `id`, as `export` writes it, comes first: where a component has the id, the row is about
-that one, also if the sku is empty or another.
+A column `id`, as `export` writes it, takes precedence: if a component with the id exists, the row
+updates that component, even if the sku is empty or different.
 
   inventory import parts.csv --map 'sku={library}/{part_number}' --map 'name={part_number}'";
 
-/// What `backup` takes.
+/// Options of `backup`.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The file to write. It is verified, and there completely or not at all.
+    /// The file to write. It is verified, and written completely or not at all.
     pub(crate) file: PathBuf,
     /// Replace the file if it exists.
     #[arg(long)]
     pub(crate) overwrite: bool,
 }
 
-/// What `restore` takes.
+/// Options of `restore`.
 #[derive(Debug, Args)]
 #[command(after_long_help = RESTORE_HELP)]
 pub(crate) struct Restore {
-    /// The backup. Leave it out with PostgreSQL, after `pg_restore`.
+    /// The backup. Omit it with PostgreSQL, after `pg_restore`.
     pub(crate) file: Option<PathBuf>,
 }
 
 const RESTORE_HELP: &str = "\
-The database that is there is kept beside the new one, as `inventory.db.before-restore-TIME`.
+The current database is kept beside the new one, as `inventory.db.before-restore-TIME`.
 
-The event log gets a new identity: clients of the event stream are told to read everything again. Entity tags,
-API tokens and sessions are those of the backup; a tag from after the backup never matches a changed component.
+The event log gets a new identity, so clients of the event stream are told to read everything again. Entity
+tags, API tokens and sessions are those of the backup. An entity tag from after the backup never matches a
+changed component.
 
 With PostgreSQL, stop the servers, restore with pg_restore, and run `inventory restore` without a file before
 you start them again.";
 
-/// What `export` takes.
+/// Options of `export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// The form.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub(crate) format: Format,
-    /// The file to write instead of the standard output. It is there completely or not at all.
+    /// The file to write instead of the standard output. It is written completely or not at all.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// What separates tags within a cell.
+    /// The separator between tags within a cell.
     #[arg(long, value_name = "TEXT", default_value = ",", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) list_separator: String,
     #[command(flatten)]
@@ -362,16 +362,16 @@ pub(crate) struct Export {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// One component a row: its id and the fields that can be set.
+    /// One component per row: its id and the fields that can be set.
     Csv,
-    /// One component a line, as the API answers it.
+    /// One component per line, as the API returns it.
     Jsonl,
 }
 
-/// A running server to work through, instead of a database.
+/// A running server to use instead of the database.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// Work through the server at this URL instead of the database.
+    /// Use the running server at this URL instead of the database.
     #[arg(long, value_name = "URL", env = "INVENTORY_URL", help_heading = "Server")]
     pub(crate) url: Option<reqwest::Url>,
     /// The API token for the server.
@@ -382,7 +382,7 @@ pub(crate) struct Server {
         hide_env_values = true,
         help_heading = "Server"
     )]
-    pub(crate) token: Option<Text>,
+    pub(crate) token: Option<SecretString>,
     /// A file that holds the API token for the server.
     #[arg(
         long,
@@ -396,26 +396,27 @@ pub(crate) struct Server {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Make a token and print its secret, which is shown this once.
+    /// Create a token and print its secret, which is not shown again.
     Create {
-        /// What the token is called.
+        /// The name of the token.
         #[arg(value_parser = token_name)]
         name: String,
-        /// What it opens; may be given several times.
+        /// What the token permits. May be given several times.
         #[arg(long = "scope", value_name = "SCOPE", value_parser = scope(), default_value = "write")]
         scopes: Vec<Scope>,
-        /// Whose token it is: it can do nothing that this user may not. Without a user it is the operator's.
+        /// The user who owns the token: it permits only what this user may do. Without a user it belongs to
+        /// the operator.
         #[arg(long, value_name = "NAME", value_parser = user_name)]
         user: Option<UserName>,
-        /// After how many days it ceases to be good.
+        /// The number of days after which the token expires.
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=MAX_EXPIRY_DAYS))]
         expires_in_days: Option<u16>,
     },
-    /// List all tokens, also revoked ones.
+    /// List all tokens, including revoked ones.
     List,
-    /// Revoke a token: it is good for nothing from now on.
+    /// Revoke a token: it is no longer accepted.
     Revoke {
-        /// What the token is called.
+        /// The name of the token.
         name: String,
     },
 }
@@ -424,47 +425,47 @@ pub(crate) enum Token {
 pub(crate) enum User {
     /// Add a user.
     Add {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
-        /// What the user may do.
+        /// The role of the user.
         #[arg(long, value_name = "ROLE", value_parser = role())]
         role: Role,
         #[command(flatten)]
         password: NewPassword,
     },
-    /// Give a user another password, which ends the user's sessions.
+    /// Set a new password for a user, and end the user's sessions.
     Passwd {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
         #[command(flatten)]
         password: NewPassword,
     },
-    /// Give a user another role.
+    /// Change the role of a user.
     Role {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
-        /// What the user may do.
+        /// The role of the user.
         #[arg(value_parser = role())]
         role: Role,
     },
-    /// Keep a user out: end the user's sessions, and refuse sign-ins and the user's tokens.
+    /// Disable a user: end the user's sessions, and refuse sign-ins and the user's tokens.
     Disable {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
     },
-    /// Let a user in again who was disabled.
+    /// Enable a disabled user again.
     Enable {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
     },
     /// Remove a user, with the user's sessions and tokens.
     Remove {
-        /// What the user signs in with.
+        /// The name of the user.
         #[arg(value_parser = user_name)]
         name: UserName,
     },
@@ -472,21 +473,21 @@ pub(crate) enum User {
     List,
 }
 
-/// Where a new password comes from: the terminal, where it is typed twice, or the first line of what is piped in.
+/// Where a new password comes from: the terminal, where it is typed twice, or the first line of piped input.
 #[derive(Debug, Args)]
 pub(crate) struct NewPassword {
-    /// Make a random password and print it, instead of asking for one.
+    /// Generate a random password and print it, instead of asking for one.
     #[arg(long)]
     pub(crate) generate: bool,
 }
 
-/// How far ahead a token can expire.
+/// The maximum lifetime of a token, in days.
 const MAX_EXPIRY_DAYS: i64 = 3650;
 
-/// What `check` takes.
+/// Options of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// First set the kept count of components to the number of rows.
+    /// First set the stored count of components to the number of rows.
     #[arg(long)]
     pub(crate) repair_count: bool,
 }

@@ -17,18 +17,19 @@ use std::{
 
 use futures::future::{AbortHandle, AbortRegistration, Abortable};
 use hyper::body::{Body, Frame, SizeHint};
-use inventory_api::{Client, TrustedProxies};
+use inventory_http::{Client, TrustedProxies};
 use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The part of a listener's connections that is reserved: one in so many, …
+/// One in this number of a listener's connections is reserved, …
 const RESERVED_SHARE: usize = 8;
 /// … and at most this.
 const MAX_RESERVED: usize = 16;
-/// The part of the other connections that one address may have: one in so many. A trusted proxy may have all.
+/// One address may have this fraction of the other connections: 1 / `PEER_SHARE`. A trusted proxy may have
+/// all.
 const PEER_SHARE: usize = 2;
-/// How many connections are closed at once where one is needed: one in so many of those that there are. Looking for
-/// them costs time for each that there is.
+/// When room is needed, this fraction of the open connections is closed at once: 1 / `CLOSED_SHARE`. Finding
+/// them takes time linear in the number of open connections.
 const CLOSED_SHARE: usize = 64;
 /// For how long no connection must have met a limit for the limit to be logged as over.
 const QUIET: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ struct Limits {
 }
 
 impl Limits {
-    /// The limits of a listener with so many connections in all.
+    /// The limits of a listener with the given total of connections.
     fn new(connections: usize) -> Self {
         let reserved = (connections / RESERVED_SHARE).clamp(1, MAX_RESERVED);
         let ordinary = connections.saturating_sub(reserved).max(1);
@@ -184,7 +185,7 @@ impl Connections {
                 listener = self.0.listener,
                 limit = ordinary,
                 limit_per_address = per_peer,
-                "connection limit reached: the oldest idle connections are closed"
+                "connection limit reached, closing the oldest idle connections"
             );
             Overload { since: now, last: now, closed: 0, limited: 0, refused: 0 }
         });

@@ -4,25 +4,26 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use inventory_store::{Config, Store};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{config::Common, secret};
 
-/// What a command means to do with the database, which decides whether there may be none yet.
+/// What a command does with the database. It decides whether a missing database is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Fill it: a new one is made, and the schema is brought up to date if the options allow it.
+    /// Write to it: a missing database is created, and the schema is migrated if the options allow it.
     Fill,
-    /// Bring the schema up to date whatever the options say.
+    /// Migrate the schema, regardless of the options.
     Migrate,
-    /// Look at what is there, or change a detail of it. A command that someone runs beside a server of another
-    /// version must not change the schema under it.
+    /// Read it, or change a detail of it. A command that runs beside a server of another version must not
+    /// change the schema.
     Inspect,
 }
 
 /// Opens the database.
 pub(crate) async fn open(common: &Common, purpose: Purpose) -> anyhow::Result<Store> {
     let url = url(common)?;
-    let url = url.as_str();
+    let url = url.expose_secret();
     if purpose == Purpose::Inspect
         && let Some(path) = sqlite_file(url)
     {
@@ -39,7 +40,7 @@ pub(crate) async fn open(common: &Common, purpose: Purpose) -> anyhow::Result<St
 }
 
 /// The database URL that the options give.
-pub(crate) fn url(common: &Common) -> anyhow::Result<secret::Text> {
+pub(crate) fn url(common: &Common) -> anyhow::Result<SecretString> {
     match &common.database_url_file {
         Some(path) => secret::read("INVENTORY_DATABASE_URL_FILE", path),
         None => Ok(common.database_url.clone()),

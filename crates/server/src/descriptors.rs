@@ -38,7 +38,8 @@ fn limit(limit: Option<u64>) -> usize {
     limit.and_then(|limit| limit.try_into().ok()).unwrap_or(usize::MAX)
 }
 
-/// How many connections the main listener may hold, with so many descriptors and readers of the database.
+/// The number of connections that the main listener may hold, given the limit on file descriptors and the
+/// number of database readers.
 pub(crate) fn main_connections(descriptors: usize, readers: u32) -> usize {
     let database = readers as usize * CONNECTIONS_PER_READER + OTHER_DATABASE_CONNECTIONS;
     let reserve = database * DESCRIPTORS_PER_DATABASE_CONNECTION + METRICS_CONNECTIONS + OTHER_DESCRIPTORS;

@@ -31,10 +31,8 @@ pub(crate) fn unknown(command: &clap::Command, variables: impl Iterator<Item = S
         .filter(|(_, alike)| *alike >= ALIKE)
         .max_by(|(_, one), (_, other)| one.total_cmp(other));
     Some(match nearest {
-        Some((name, _)) => {
-            format!("the variable {unknown} is not one that this service reads; is {name} meant?")
-        }
-        None => format!("the variable {unknown} is not one that this service reads; see `inventory --help`"),
+        Some((name, _)) => format!("unknown variable {unknown}; did you mean {name}?"),
+        None => format!("unknown variable {unknown}; see `inventory --help`"),
     })
 }
 
@@ -116,8 +114,7 @@ mod tests {
     fn a_misspelt_variable_is_named_with_what_it_may_mean() {
         assert_eq!(
             unknown_of(&["PATH", "INVENTORY_LISTEN", "INVENTORY_DATABSE_URL"]).unwrap(),
-            "the variable INVENTORY_DATABSE_URL is not one that this service reads; \
-             is INVENTORY_DATABASE_URL meant?"
+            "unknown variable INVENTORY_DATABSE_URL; did you mean INVENTORY_DATABASE_URL?"
         );
         assert!(unknown_of(&["INVENTORY_XYZZY"]).unwrap().contains("inventory --help"));
         assert_eq!(unknown_of(&["INVENTORY_TEST_POSTGRES_URL", "INVENTORY_TOKEN_FILE", "HOME"]), None);

@@ -20,7 +20,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
-use inventory_api::{Connection, HealthOnly};
+use inventory_http::{Connection, HealthOnly};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -93,7 +93,7 @@ pub(crate) async fn serve<S, B>(
             () = stop.cancelled() => break,
         };
         let mut http = http.clone();
-        // Whoever comes into a reserved place makes room for the next.
+        // A reserved connection serves one request, to make room for the next client.
         http.keep_alive(!admitted.held.reserved);
         let connection = Connection { peer: peer.ip(), tls: tls.is_some() };
         let speech = Speech {
@@ -114,7 +114,7 @@ pub(crate) async fn serve<S, B>(
                         Ok(stream) => speech.over(stream).await,
                         Err(error) => tracing::debug!(%error, "TLS handshake failed"),
                     },
-                    // It has yet to ask for something.
+                    // The client has not sent a request yet.
                     () = stop.cancelled() => {}
                 },
             }
@@ -160,7 +160,7 @@ where
         let connection = http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             // Mostly clients that went away; what our side does wrong is logged where it happens.
-            tracing::debug!(%error, "connection ended early");
+            tracing::debug!(%error, "connection error");
         }
     }
 }
@@ -197,7 +197,7 @@ impl Accept {
     fn succeeded(&mut self) {
         if let Some(since) = self.failing.take() {
             let duration_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(duration_ms, "connections accepted again");
+            tracing::info!(duration_ms, "accepting connections again");
         }
     }
 

@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use inventory_api::RequestContext;
+use inventory_http::RequestContext;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
@@ -182,7 +182,7 @@ fn write_entries(entries: &Receiver<Entry>, mut sink: impl Write, lost: &AtomicU
             Err(TryRecvError::Empty) => {
                 if works && lost.load(Ordering::Relaxed) > 0 {
                     let lost_lines = lost.swap(0, Ordering::Relaxed);
-                    tracing::warn!(lost_lines, "log lines were lost: stderr was full, too slow or closed");
+                    tracing::warn!(lost_lines, "log lines lost: stderr was full, too slow or closed");
                     continue;
                 }
                 drop(flush.take());

@@ -1,11 +1,12 @@
-//! SIGHUP: secrets are read again from their files. The TLS certificate has a task of its own in `tls.rs`.
+//! SIGHUP: reloads secrets from their files. A separate task in `tls.rs` reloads the TLS certificate.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use inventory_api::MetricsAccess;
 use inventory_core::Actor;
+use inventory_exporter::MetricsAccess;
 use inventory_store::Store;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::signal::unix::Signal;
 
 use crate::{config::Serve, secret};
@@ -13,17 +14,18 @@ use crate::{config::Serve, secret};
 /// The name of the token that `INVENTORY_BOOTSTRAP_TOKEN` ensures.
 const BOOTSTRAP_TOKEN: &str = "bootstrap";
 
-/// Makes the bootstrap token. One with another secret is revoked.
-pub(crate) async fn ensure_bootstrap_token(store: &Store, secret: &secret::Text) -> anyhow::Result<()> {
+/// Creates the bootstrap token. An existing one with another secret is revoked.
+pub(crate) async fn ensure_bootstrap_token(store: &Store, secret: &SecretString) -> anyhow::Result<()> {
     store
         .tokens()
-        .ensure(BOOTSTRAP_TOKEN, secret.as_str(), Actor::system())
+        .ensure(BOOTSTRAP_TOKEN, secret.expose_secret(), Actor::system())
         .await
         .map(drop)
-        .context("cannot make the token that INVENTORY_BOOTSTRAP_TOKEN gives")
+        .context("cannot create the token of INVENTORY_BOOTSTRAP_TOKEN")
 }
 
-/// Reloads secrets at each SIGHUP. One that cannot be used is logged, and the secret before it stays in force.
+/// Reloads secrets on each SIGHUP. If a secret cannot be used, the error is logged and the previous one stays
+/// valid.
 pub(crate) struct Reload {
     hangup: Signal,
     store: Store,
@@ -50,7 +52,7 @@ impl Reload {
                 if let Err(error) = outcome {
                     tracing::error!(
                         error = format!("{error:#}"),
-                        "secret not reloaded: the old one stays in force"
+                        "secret not reloaded, keeping the previous one"
                     );
                 }
             }
@@ -61,7 +63,7 @@ impl Reload {
     fn metrics_token(&self) -> anyhow::Result<()> {
         let file = self.metrics_token_file.as_deref();
         if let Some(token) = secret::resolve("INVENTORY_METRICS_TOKEN", None, file)? {
-            self.metrics_access.replace_token(token.as_str());
+            self.metrics_access.replace_token(token.expose_secret());
         }
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::{future::pending, net::SocketAddr, num::NonZeroU32, path::Path, time::Duration};
 
 use anyhow::Context as _;
-use inventory_admin::Admin;
-use inventory_api::{App, MetricsAccess, Options, TrustedProxies};
+use inventory_exporter::MetricsAccess;
+use inventory_http::TrustedProxies;
 use inventory_store::{Password, Store};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -15,15 +16,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Misconfigured, Reported,
+    bootstrap::{self, FirstSecrets},
     config::{Common, Serve},
     connections::Connections,
     database::{self, Purpose},
     descriptors, listen,
+    outcome::{Misconfigured, Reported},
     reload::{self, Reload},
+    router::{App, Options},
     secret,
+    subscribers::Configured,
     tls::{self, Tls},
-    welcome::{self, FirstSecrets},
 };
 
 /// The options after their secrets were read from files and checked.
@@ -33,7 +36,7 @@ struct Settings {
     connections: usize,
     metrics_listen: Option<SocketAddr>,
     metrics_access: MetricsAccess,
-    bootstrap_token: Option<secret::Text>,
+    bootstrap_token: Option<SecretString>,
     admin_password: Option<Password>,
     drain: Duration,
     shutdown_timeout: Duration,
@@ -44,7 +47,7 @@ struct Settings {
 }
 
 /// Serves until a signal says to stop.
-pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
+pub(crate) async fn run(common: &Common, options: Serve, subscribers: Configured) -> anyhow::Result<()> {
     let settings = Settings::read(common, &options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
@@ -56,7 +59,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> anyhow::Result<()> {
         None => None,
     };
     let started = tokio::select! {
-        started = start(common, &settings, &listener, metrics_listener.as_ref()) => started?,
+        started = start(common, &settings, &listener, metrics_listener.as_ref(), subscribers) => started?,
         () = signals.next() => return Ok(()),
     };
     let (store, app) = started;
@@ -75,16 +78,18 @@ async fn start(
     settings: &Settings,
     listener: &TcpListener,
     metrics_listener: Option<&TcpListener>,
+    subscribers: Configured,
 ) -> anyhow::Result<(Store, App)> {
     let store = database::open(common, Purpose::Fill).await?;
+    subscribers.start(store.bus());
     let token = match &settings.bootstrap_token {
         Some(token) => {
             reload::ensure_bootstrap_token(&store, token).await?;
             None
         }
-        None => welcome::first_token(&store).await?,
+        None => bootstrap::first_token(&store).await?,
     };
-    let password = welcome::first_user(&store, settings.admin_password.clone()).await?;
+    let password = bootstrap::first_user(&store, settings.admin_password.clone()).await?;
     let first = FirstSecrets { password, token };
     let options = Options {
         metrics_access: settings.metrics_access.clone(),
@@ -96,11 +101,11 @@ async fn start(
     let app = App::start(store.clone(), options).await?;
     let metrics_address = metrics_listener.map(TcpListener::local_addr).transpose()?;
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    let printed = welcome::print(scheme, listener.local_addr()?, metrics_address, &first);
+    let printed = bootstrap::print(scheme, listener.local_addr()?, metrics_address, &first);
     if first.any() {
         printed.context(
-            "cannot print the first password and API token; make others by `inventory user passwd admin` and \
-             `inventory token create NAME`",
+            "cannot print the first password and API token; create new ones with `inventory user passwd \
+             admin` and `inventory token create NAME`",
         )?;
     }
     Ok((store, app))
@@ -120,7 +125,6 @@ async fn serve(
     tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "serving");
     let stop = CancellationToken::new();
     let mut listeners = JoinSet::new();
-    let admin = Admin::new(store.clone());
     let connections = |name, count| Connections::new(name, count, settings.trusted_proxies.clone());
     if let Some(listener) = metrics_listener {
         let on_loopback = listener.local_addr()?.ip().is_loopback();
@@ -134,22 +138,21 @@ async fn serve(
         ));
     }
     let connections = connections("main", settings.connections);
-    let router = app.router_with(admin.router());
-    listeners.spawn(listen::serve(listener, router, tls, connections, stop.clone()));
+    listeners.spawn(listen::serve(listener, app.router(), tls, connections, stop.clone()));
     let mut failed = until_stop(&store, &mut signals).await;
     app.set_stopping();
     if !failed && !settings.drain.is_zero() {
-        tracing::info!(drain_seconds = settings.drain.as_secs(), "draining: not ready, and still serving");
+        tracing::info!(drain_seconds = settings.drain.as_secs(), "draining, /readyz fails");
         // A second signal ends this early.
         failed = timeout(settings.drain, until_stop(&store, &mut signals)).await.unwrap_or(false);
     }
     let deadline = Instant::now() + settings.shutdown_timeout;
     tokio::select! {
-        outcome = shut_down(&app, &admin, store, listeners, stop, deadline) => {
+        outcome = shut_down(&app, store, listeners, stop, deadline) => {
             if failed { Err(Reported.into()) } else { outcome }
         }
         () = signals.next() => {
-            tracing::warn!("a second signal: exiting at once");
+            tracing::warn!("second signal received, exiting at once");
             Err(Reported.into())
         }
     }
@@ -160,7 +163,7 @@ async fn until_stop(store: &Store, signals: &mut Signals) -> bool {
     tokio::select! {
         () = signals.next() => false,
         task = store.core_tasks().wait_for_unexpected_end() => {
-            tracing::error!(task, "a core task has ended, exiting");
+            tracing::error!(task, "core task ended, exiting");
             true
         }
     }
@@ -168,7 +171,6 @@ async fn until_stop(store: &Store, signals: &mut Signals) -> bool {
 
 async fn shut_down(
     app: &App,
-    admin: &Admin,
     store: Store,
     mut listeners: JoinSet<()>,
     stop: CancellationToken,
@@ -177,16 +179,15 @@ async fn shut_down(
     tracing::info!("stopping");
     stop.cancel();
     app.stop_streams();
-    admin.stop_streams();
     let answered =
         timeout_at(deadline, async { while listeners.join_next().await.is_some() {} }).await.is_ok();
     if !answered {
-        tracing::error!("some requests did not finish in time and are cut off");
+        tracing::error!("shutdown timeout, aborting unfinished requests");
     }
     // Whatever the requests did, the writes that the writer has taken are finished.
     let closed = timeout_at(deadline.max(Instant::now() + CLOSE_TIMEOUT), store.close()).await.is_ok();
     if !closed {
-        tracing::error!("the store did not close in time");
+        tracing::error!("shutdown timeout, store not closed");
     }
     if answered && closed {
         tracing::info!("stopped");
@@ -256,14 +257,14 @@ fn admin_password(options: &Serve) -> Result<Option<Password>, Misconfigured> {
             .map_err(|error| Misconfigured(format!("{error:#}")))?,
         (None, None) => return Ok(None),
     };
-    Password::new(text.as_str()).map(Some).map_err(|error| misconfigured(&error))
+    Password::new(text.expose_secret()).map(Some).map_err(|error| misconfigured(&error))
 }
 
 fn secret(
     variable: &str,
-    given: Option<&secret::Text>,
+    given: Option<&SecretString>,
     file: Option<&Path>,
-) -> Result<Option<secret::Text>, Misconfigured> {
+) -> Result<Option<SecretString>, Misconfigured> {
     secret::resolve(variable, given, file).map_err(|error| Misconfigured(format!("{error:#}")))
 }
 
@@ -283,16 +284,54 @@ fn tls_files(options: &Serve) -> Result<Option<tls::Files>, Misconfigured> {
 }
 
 /// Who may read `/metrics/`.
-fn metrics_access(options: &Serve, token: Option<&secret::Text>) -> Result<MetricsAccess, Misconfigured> {
+fn metrics_access(options: &Serve, token: Option<&SecretString>) -> Result<MetricsAccess, Misconfigured> {
     // What is behind a proxy can be reached from where the proxy can.
     let local = options.listen.ip().is_loopback() && options.trusted_proxies.is_none();
     match token {
         Some(_) if options.metrics_public => Err(Misconfigured(
             "INVENTORY_METRICS_PUBLIC and INVENTORY_METRICS_TOKEN contradict each other".to_owned(),
         )),
-        Some(token) => Ok(MetricsAccess::token(token.as_str())),
+        Some(token) => Ok(MetricsAccess::token(token.expose_secret())),
         None if options.metrics_public => Ok(MetricsAccess::Open),
         None if local => Ok(MetricsAccess::Loopback),
         None => Ok(MetricsAccess::Closed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use inventory_store::Config;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_whose_core_task_has_ended_exits_with_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("inventory.db").display());
+        let store = Store::open(Config::new(&url)).await.unwrap();
+        let app = App::start(store.clone(), Options::default()).await.unwrap();
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            connections: 16,
+            metrics_listen: None,
+            metrics_access: MetricsAccess::Open,
+            bootstrap_token: None,
+            admin_password: None,
+            drain: Duration::from_mins(10),
+            shutdown_timeout: Duration::from_secs(10),
+            trusted_proxies: TrustedProxies::default(),
+            rate_limit: None,
+            max_event_streams: 1,
+            tls: None,
+        };
+        let listener = listen::bind(settings.listen, "INVENTORY_LISTEN").unwrap();
+        let signals = Signals::new().unwrap();
+        let tasks = store.core_tasks().clone();
+        let server =
+            tokio::spawn(async move { serve(app, store, listener, None, None, &settings, signals).await });
+        tasks.spawn("test", async {});
+        // Well within the time to drain, since a server without one of its tasks does not wait for that.
+        let outcome = timeout(Duration::from_mins(1), server).await.expect("it still serves").unwrap();
+        assert!(outcome.unwrap_err().is::<Reported>());
     }
 }

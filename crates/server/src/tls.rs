@@ -27,23 +27,23 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// How long a client may take to agree on a secret.
+/// Timeout of the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the files are looked at. SIGHUP has them looked at at once.
+/// How often the files are checked. SIGHUP triggers a check at once.
 const POLL: Duration = Duration::from_secs(5);
-/// The protocol that is spoken inside.
+/// The ALPN protocol.
 const HTTP1: &[u8] = b"http/1.1";
 
 /// Where the certificate and its key are, both as PEM.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
-    /// What `INVENTORY_TLS_CERT` names: the certificate, and behind it those that vouch for it.
+    /// What `INVENTORY_TLS_CERT` names: the certificate, followed by its intermediate certificates.
     pub(crate) certificate: PathBuf,
     /// What `INVENTORY_TLS_KEY` names.
     pub(crate) key: PathBuf,
 }
 
-/// What the files hold.
+/// The contents of the files.
 #[derive(PartialEq, Eq)]
 struct Pair {
     certificate: Vec<u8>,
@@ -63,7 +63,7 @@ impl Files {
 }
 
 impl Pair {
-    /// The pair ready for use, if the one belongs to the other.
+    /// Parses the pair, and checks that the key belongs to the certificate.
     fn certified_key(&self, provider: &CryptoProvider) -> anyhow::Result<CertifiedKey> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&self.certificate)
             .collect::<Result<_, _>>()
@@ -88,14 +88,14 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// TLS for connections. Clones are the same.
+/// TLS for connections. Clones share the certificate.
 #[derive(Clone)]
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
 }
 
 impl Tls {
-    /// Reads the files. The other one keeps what they hold in force as long as it runs.
+    /// Reads the files. The `Renewal` reloads the certificate while it runs.
     pub(crate) fn open(files: Files) -> anyhow::Result<(Self, Renewal)> {
         let provider = Arc::new(ring::default_provider());
         let pair = files.read()?;
@@ -110,7 +110,7 @@ impl Tls {
         Ok((Self { acceptor: TlsAcceptor::from(Arc::new(config)) }, renewal))
     }
 
-    /// Agrees with a client on a secret.
+    /// Performs the TLS handshake with a client.
     pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -119,13 +119,13 @@ impl Tls {
     }
 }
 
-/// What puts a new certificate in force.
+/// Reloads the certificate when its files change.
 pub(crate) struct Renewal {
     files: Files,
     provider: Arc<CryptoProvider>,
     current: Arc<Current>,
     hangup: Signal,
-    /// What was last found, or why nothing was.
+    /// The last contents that were read, or the error.
     seen: Result<Pair, String>,
 }
 
@@ -142,7 +142,7 @@ impl Renewal {
             let files = self.files.clone();
             match tokio::task::spawn_blocking(move || files.read()).await {
                 Ok(found) => self.take(found.map_err(|error| format!("{error:#}"))),
-                Err(error) => tracing::error!(%error, "the TLS certificate was not looked at"),
+                Err(error) => tracing::error!(%error, "failed to check the TLS certificate files"),
             }
         }
     }
@@ -155,7 +155,7 @@ impl Renewal {
             Ok(pair) => match pair.certified_key(&self.provider) {
                 Ok(new) => {
                     *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-                    tracing::info!("new connections get a new TLS certificate");
+                    tracing::info!("TLS certificate reloaded");
                 }
                 Err(error) => keeps(format_args!("{error:#}")),
             },
@@ -166,7 +166,7 @@ impl Renewal {
 }
 
 fn keeps(error: impl Display) {
-    tracing::error!(%error, "the TLS certificate before stays in force");
+    tracing::error!(%error, "TLS certificate not reloaded, keeping the previous one");
 }
 
 #[cfg(test)]

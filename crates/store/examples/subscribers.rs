@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use inventory_core::{Actor, Event, NewComponent, Outcome, Policy, Recorded, Subscriber};
+use inventory_core::{Actor, Event, EventEnvelope, HandlerResult, NewComponent, RetryPolicy, Subscriber};
 use inventory_store::{ComponentOperation, Config, Store, WriteContext};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet, time};
@@ -41,7 +41,7 @@ impl Course {
         Self(watch::Sender::new(0))
     }
 
-    fn took(&self, event: &Recorded) -> Outcome {
+    fn took(&self, event: &EventEnvelope) -> HandlerResult {
         let before = self.0.send_replace(event.seq.0);
         if event.seq.0 == before + 1 {
             return Ok(());
@@ -67,7 +67,7 @@ impl Subscriber for Slow {
     type Event = Event;
     const NAME: &'static str = "slow";
 
-    async fn handle(&self, event: Recorded) -> Outcome {
+    async fn handle(&self, event: EventEnvelope) -> HandlerResult {
         let mut let_go = self.let_go.clone();
         // The second is over or it was let go; either ends the wait.
         let _ = time::timeout(SLOW, let_go.wait_for(|let_go| *let_go)).await;
@@ -84,13 +84,13 @@ impl Subscriber for Panicking {
     type Event = Event;
     const NAME: &'static str = "panicking";
 
-    async fn handle(&self, event: Recorded) -> Outcome {
+    async fn handle(&self, event: EventEnvelope) -> HandlerResult {
         assert!(!self.attempts.fetch_add(1, Ordering::Relaxed).is_multiple_of(3), "as it is meant to");
         self.course.took(&event)
     }
 
-    fn policy(&self) -> Policy {
-        Policy { pause: Duration::from_millis(1), ..Policy::default() }
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy { initial_backoff: Duration::from_millis(1), ..RetryPolicy::default() }
     }
 }
 
@@ -100,7 +100,7 @@ impl Subscriber for Hanging {
     type Event = Event;
     const NAME: &'static str = "hanging";
 
-    async fn handle(&self, _event: Recorded) -> Outcome {
+    async fn handle(&self, _event: EventEnvelope) -> HandlerResult {
         std::future::pending().await
     }
 }
@@ -183,7 +183,7 @@ async fn load(store: &Store, length: Duration) -> Result<Vec<u64>, Failure> {
     Ok(all)
 }
 
-/// The figure that so many of a hundred do not exceed.
+/// The given percentile.
 fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied()
 }

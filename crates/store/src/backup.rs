@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Config,
-    database::Database,
+    db::database::Database,
     error::OpenError,
     log::open_head,
     service_record::{self, LAST_BACKUP_AT, VERSION_FLOOR},

@@ -6,19 +6,16 @@ mod report;
 pub use self::report::CheckReport;
 use std::collections::HashMap;
 
-use inventory_core::{Component, ComponentId, Event, EventLog, LogError, Recorded, Seq};
+use inventory_core::{Component, ComponentId, Event, EventEnvelope, EventLog, LogError, Seq};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    activity, count,
-    database::Database,
-    db::Transaction,
+    component::{count, row::StoredComponent, search_index},
+    db::{Transaction, database::Database},
     entity::component,
     error::ReadError,
-    log::{Log, unsigned},
-    search_index,
-    stored::StoredComponent,
+    log::{Log, activity, unsigned},
 };
 
 /// How many rows one statement reads.
@@ -62,7 +59,8 @@ async fn count_agrees(
     let counted = scalar(snapshot, database, "SELECT count(*) FROM component").await?;
     if kept != counted {
         report.violation(format!(
-            "the kept count is {kept}, but there are {counted} components: `inventory check --repair-count` mends it"
+            "the stored count is {kept}, but there are {counted} components: \
+             `inventory check --repair-count` repairs it"
         ));
     }
     Ok(())
@@ -94,7 +92,7 @@ async fn search_agrees(
     let wrong = scalar(snapshot, database, search_index::COUNT_WRONG).await?;
     if wrong > 0 {
         report.violation(format!(
-            "the search does not know {wrong} components as they are: `{}` in a database shell mends it",
+            "the search index is wrong for {wrong} components: run `{}` in a database shell to repair it",
             search_index::INDEX_ALL
         ));
     }
@@ -238,7 +236,11 @@ async fn log_is_sound(database: &Database, report: &mut CheckReport) -> Result<(
     Ok(())
 }
 
-fn versions_follow(event: &Recorded, versions: &mut HashMap<ComponentId, u64>, report: &mut CheckReport) {
+fn versions_follow(
+    event: &EventEnvelope,
+    versions: &mut HashMap<ComponentId, u64>,
+    report: &mut CheckReport,
+) {
     let (id, before, after) = match &event.data {
         Event::ComponentCreated(created) => (created.component.id, None, Some(created.component.version)),
         Event::ComponentUpdated(updated) => {

@@ -12,7 +12,7 @@ pub enum ReadError {
     #[error("the database failed: {0}")]
     Failed(String),
     /// A page of a walk that began too many events ago, or in a log that was another.
-    #[error("the walk through the list has lasted too long")]
+    #[error("the cursor has expired")]
     Expired,
     /// A row is not what the service writes.
     #[error("a row is not as the service writes it: {0}")]

@@ -1,7 +1,12 @@
 //! The event log in the database: its head, its tail, and everything between.
 
+pub(crate) mod activity;
+pub(crate) mod history;
+pub(crate) mod replay;
+pub(crate) mod tail;
+
 use futures::future::{BoxFuture, FutureExt};
-use inventory_core::{EventId, EventLog, LogError, Recorded, Seq};
+use inventory_core::{EventEnvelope, EventId, EventLog, LogError, Seq};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::OnConflict,
@@ -9,9 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    database::Database,
-    db::Bind,
-    db::{Connections, Transaction},
+    db::{Bind, Connections, Transaction, database::Database},
     entity::{event_head, event_log},
     error::{OpenError, ReadError},
 };
@@ -33,7 +36,7 @@ impl Log {
 }
 
 impl EventLog for Log {
-    fn read(&self, after: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Recorded>, LogError>> {
+    fn read(&self, after: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<EventEnvelope>, LogError>> {
         async move {
             event_log::Entity::find()
                 .filter(event_log::Column::Seq.gt(signed(after)))
@@ -43,7 +46,7 @@ impl EventLog for Log {
                 .await
                 .map_err(log_error)?
                 .into_iter()
-                .map(Recorded::try_from)
+                .map(EventEnvelope::try_from)
                 .collect()
         }
         .boxed()

@@ -13,12 +13,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    count,
-    database::Database,
+    component::{count, search_index},
+    db::database::Database,
     identity::{self, TokenCache},
-    search_index,
+    import_job,
     service_record::{self, LAST_BACKUP_AT},
-    staging, write,
+    write,
 };
 
 /// How often the deltas of the count are summed up. Between two times a scrape adds up at most what was
@@ -86,7 +86,7 @@ impl Maintenance {
             tokio::select! {
                 _ = compaction.tick() => {
                     if let Err(error) = count::compact(&self.database).await {
-                        tracing::warn!(%error, "the deltas of the component count could not be summed up");
+                        tracing::warn!(%error, "failed to compact component count deltas");
                     }
                 }
                 _ = audit.tick() => self.audit().await,
@@ -102,7 +102,7 @@ impl Maintenance {
                     match search_index::index_some(&self.database, unindexed, &self.stop).await {
                         Ok(waiting) => unindexed = waiting,
                         Err(error) => {
-                            tracing::warn!(%error, "what was written could not be put into the index of the search");
+                            tracing::warn!(%error, "failed to update the search index");
                         }
                     }
                 }
@@ -112,20 +112,20 @@ impl Maintenance {
 
     async fn write_uses(&self) {
         if let Err(error) = self.tokens.write_uses(&self.database).await {
-            tracing::warn!(%error, "when tokens were last used could not be written down");
+            tracing::warn!(%error, "failed to record token last-used times");
         }
     }
 
     async fn purge(&self) {
         let now = self.clock.now();
         if let Err(error) = write::purge_idempotency_keys(&self.database, now).await {
-            tracing::warn!(%error, "old idempotency keys could not be forgotten");
+            tracing::warn!(%error, "failed to delete expired idempotency keys");
         }
         if let Err(error) = identity::purge_sessions(&self.database, now).await {
-            tracing::warn!(%error, "old sessions could not be forgotten");
+            tracing::warn!(%error, "failed to delete expired sessions");
         }
-        if let Err(error) = staging::purge(&self.database, now).await {
-            tracing::warn!(%error, "old uploads could not be forgotten");
+        if let Err(error) = import_job::purge(&self.database, now).await {
+            tracing::warn!(%error, "failed to delete expired uploads");
         }
     }
 
@@ -147,11 +147,11 @@ impl Maintenance {
                     tracing::error!(
                         kept = audit.kept,
                         counted = audit.counted,
-                        "the kept count of components is wrong: `inventory check --repair-count` mends it"
+                        "stored component count is wrong: run `inventory check --repair-count` to repair it"
                     );
                 }
             }
-            Err(error) => tracing::warn!(%error, "the count of components could not be audited"),
+            Err(error) => tracing::warn!(%error, "failed to audit the component count"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use crate::database::Database;
+use crate::db::database::Database;
 
 /// When a backup was last made, in microseconds since 1970.
 pub(crate) const LAST_BACKUP_AT: &str = "last_backup_at";

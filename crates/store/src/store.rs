@@ -12,28 +12,35 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    activity::{self, Activity},
     check::{self, CheckReport},
+    component::{
+        count::{self, CountAudit},
+        dates::{self, DateCount, Period},
+        facets::{self, Facets},
+        listing::{self, Counting},
+        lookup::{Lookup, lookups},
+        page::Page,
+        query::{Column, Query},
+        read,
+        row::StoredComponent,
+        search_index,
+    },
     config::Config,
-    count::{self, CountAudit},
-    database::Database,
-    dates::{self, DateCount, Period},
+    db::database::Database,
     error::{OpenError, ReadError},
-    facets::{self, Facets},
-    history::{self, EventPage},
     identity::{IdentityContext, Passwords, Refusals, Sessions, TokenCache, Tokens, Users},
-    listing::{self, Counting},
-    log::{Log, event_id, open_head},
-    lookup::{Lookup, lookups},
+    log::{
+        Log,
+        activity::{self, Activity},
+        event_id,
+        history::{self, EventPage},
+        open_head,
+        replay::ReplayLog,
+        tail::Tailer,
+    },
     maintenance::Maintenance,
-    page::Page,
-    query::{Column, Query},
-    read,
-    replay::ReplayLog,
-    search_index, service_record,
+    service_record,
     stats::Stats,
-    stored::StoredComponent,
-    tailer::Tailer,
     write::{
         Command, ComponentAnswer, ComponentCommand, ComponentOperation, ComponentRequest, Conflict, Figures,
         OperationErrors, OperationResult, PreparedWrite, STALL_LIMIT, WriteContext, WriteError, WriteFailure,
@@ -95,11 +102,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// How many events a page of [`Store::history`] or [`Store::recent`] has at most.
     pub const MAX_PAGE_EVENTS: usize = history::MAX_PAGE_EVENTS;
-    /// How many values [`Store::facets`] tells of at most.
+    /// Maximum number of values that [`Store::facets`] returns.
     pub const MAX_FACETS: usize = facets::MAX_FACETS;
     /// How many components [`Store::facets_at_once`] looks at.
     pub const MAX_COUNTED: i64 = facets::MAX_COUNTED;
-    /// How many days [`Store::activity`] tells of at most.
+    /// Maximum number of days that [`Store::activity`] returns.
     pub const MAX_ACTIVITY_DAYS: u16 = activity::MAX_DAYS;
 
     /// Opens a database, brings its schema up to date, and starts the writer and the tailer.
@@ -154,7 +161,7 @@ impl Store {
             publisher,
             log: Log::new(database.poll.clone()),
             database: database.clone(),
-            tokens: identity.tokens.clone(),
+            observer: identity.tokens.clone(),
             committed: batches,
             nudge: Arc::clone(&inner.nudge),
             poll: config.poll,
@@ -197,7 +204,7 @@ impl Store {
         self.inner.origin
     }
 
-    /// The identity of the log: another after the database was made anew.
+    /// The identity of the log. It changes when the database is created again or restored.
     pub fn epoch(&self) -> &Arc<str> {
         &self.inner.epoch
     }
@@ -341,6 +348,10 @@ impl Store {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<EventPage, ReadError> {
+        let before = match before {
+            Some(before) => before,
+            None => self.snapshot().await?.head.next(),
+        };
         history::recent(&self.inner.database, types, before, limit).await
     }
 
@@ -464,7 +475,7 @@ impl Store {
         self.inner.tasks.expect_end();
         self.inner.stop.cancel();
         self.inner.tasks.join().await;
-        self.inner.bus.drained().await;
+        self.inner.bus.join().await;
         self.inner.database.close().await;
     }
 }

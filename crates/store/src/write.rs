@@ -5,14 +5,16 @@
 mod command;
 mod context;
 mod executor;
+mod failure;
 mod idempotency;
 mod operation;
 mod queue;
 mod writer;
 
+pub use failure::{WriteError, WriteFailure};
 pub use operation::{
     ComponentOperation, Conflict, Idempotency, OperationError, OperationErrors, OperationResult, Progress,
-    VersionPrecondition, WriteContext, WriteError, WriteFailure, WriteResult,
+    VersionPrecondition, WriteContext, WriteResult,
 };
 
 pub(crate) use command::{ComponentCommand, PreparedWrite};

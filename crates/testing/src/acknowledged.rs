@@ -29,7 +29,7 @@ impl Acknowledged {
         self.uncertain.insert(id.to_owned());
     }
 
-    /// So many creations may have been carried out or not.
+    /// Notes creations without an answer, which may have been carried out or not.
     pub fn unanswered(&mut self, creations: u64) {
         self.unanswered += creations;
     }

@@ -189,7 +189,8 @@ fn rows_agree(acknowledged: &Acknowledged, rows: &BTreeMap<String, u64>, wrong: 
     let unknown = rows.keys().filter(|id| !told.contains(*id)).count() as u64;
     if unknown > acknowledged.unanswered {
         wrong.push(format!(
-            "{unknown} components are there that nobody was told of, and only {} creations were not answered",
+            "{unknown} components exist that were never acknowledged, but only {} creations were not \
+             answered",
             acknowledged.unanswered
         ));
     }

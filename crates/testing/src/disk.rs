@@ -19,7 +19,8 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// A file system of so many bytes. `None`, and a line that says so, where this process may not mount one.
+    /// Mounts a file system of the given size. Prints a line and returns `None` if this process may not mount
+    /// one.
     pub fn mount(bytes: u64) -> Option<Self> {
         let directory = TempDir::new().unwrap();
         let options = format!("size={bytes},mode=0777");
@@ -49,7 +50,7 @@ impl SmallDisk {
         assert!(status.success());
     }
 
-    /// Takes the free space, but for so many bytes.
+    /// Fills the file system up to the given number of free bytes.
     pub fn fill_up_to(&self, free: u64) {
         let mut file = OpenOptions::new().create(true).append(true).open(self.filler()).unwrap();
         loop {
@@ -65,7 +66,7 @@ impl SmallDisk {
         }
     }
 
-    /// Gives it the size at which so many bytes are free.
+    /// Resizes the file system so that the given number of bytes is free.
     pub fn leave(&self, free: u64) {
         let now = rustix::fs::statvfs(self.path()).unwrap();
         self.resize((now.f_blocks - now.f_bfree) * now.f_frsize + free);

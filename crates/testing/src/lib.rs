@@ -1,5 +1,6 @@
-//! What the tests of several crates share: the frames of the event stream, and for fault tests what clients were told, the checker that holds it against the database, a reader of the event
-//! stream, a TCP proxy that fails on demand, and a disk that runs full.
+//! What the tests of several crates share: the frames of the event stream and, for fault tests, the
+//! acknowledged writes, the checker that compares them with the database, a reader of the event stream, a TCP
+//! proxy that fails on demand, and a small disk that can be filled up.
 //!
 //! A development dependency only. It talks to a service over HTTP and to its database through a shell, so nothing
 //! that it checks comes from the code that it checks.

@@ -25,7 +25,7 @@ pub enum Fault {
     Delay(Duration),
 }
 
-/// A proxy on a port of its own of the loopback address, gone when this is dropped.
+/// A proxy on a free port of the loopback address, closed when this is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     /// Where it listens.

@@ -91,7 +91,7 @@ pub(super) fn build() -> anyhow::Result<()> {
     )
 }
 
-/// A folder of its own: the peers are another workspace, with features of its own.
+/// A separate target directory: the peers are another workspace with other features.
 fn peers_target() -> PathBuf {
     repository::target().join("bench")
 }

@@ -52,6 +52,18 @@ impl ModuleGraph {
         self.0.keys().map(circle).filter(|circle| !circle.is_empty()).collect()
     }
 
+    /// Which of the modules at the top of the crate, each with all of its files, use which others.
+    pub(crate) fn arrows(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let top = |module: &str| module.split("::").next().unwrap_or_default().to_owned();
+        let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (module, uses) in &self.0 {
+            let from = top(module);
+            let uses = uses.iter().map(|module| top(module)).filter(|to| *to != from);
+            arrows.entry(from.clone()).or_default().extend(uses);
+        }
+        arrows
+    }
+
     fn reachable(&self, module: &str) -> BTreeSet<String> {
         let mut reached = BTreeSet::new();
         let mut open: Vec<_> = self.0[module].iter().collect();
@@ -131,7 +143,7 @@ impl<'ast> Visit<'ast> for Uses<'_> {
         let before = self.found.clone();
         self.note_tree(&item.tree, &mut Vec::new());
         if !matches!(item.vis, Visibility::Inherited) {
-            // What a module makes visible of its own parts is no use of them.
+            // Re-exports of a module's own parts do not count as uses.
             let own = format!("{}::", self.module);
             self.found.retain(|file| before.contains(file) || !file.starts_with(&own));
         }
@@ -144,6 +156,22 @@ impl<'ast> Visit<'ast> for Uses<'_> {
         self.note(&path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>());
         visit::visit_path(self, path);
     }
+}
+
+#[test]
+fn a_module_uses_what_any_of_its_files_uses() {
+    let sources = [
+        ("a", "mod x; pub use x::X;"),
+        ("a::x", "use crate::{b::y::Y, c}; fn f() -> super::Z { c::f() }"),
+        ("b", "mod y;"),
+        ("b::y", ""),
+        ("c", "fn f() {}"),
+    ];
+    let sources = sources.iter().map(|(module, text)| ((*module).to_owned(), (*text).to_owned()));
+    let arrows = ModuleGraph::parse(&sources.collect()).arrows();
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(arrows["a"], set(&["b", "c"]));
+    assert_eq!((&arrows["b"], &arrows["c"]), (&set(&[]), &set(&[])));
 }
 
 #[test]

@@ -12,22 +12,26 @@ use axum::{
 };
 use inventory_core::{Component, ComponentId, ComponentPatch, Field, Status, Tag};
 use inventory_store::{
-    Column, ComponentOperation, Conflict, From, OperationErrors, OperationResult, Query, Sort, Store,
+    Column, ComponentOperation, Conflict, OperationErrors, OperationResult, PageStart, Query, Sort, Store,
     VersionPrecondition, WriteContext, WriteError,
 };
 use serde_json::{Map, Value, json};
 
-use super::{asked::Asked, draft, export, form::label};
+use super::{
+    draft, export,
+    form::{complaint, label},
+    list_query::ListQuery,
+};
 use crate::{
     Admin,
-    answer::Answer as _,
+    actor_label::by,
+    auth::{Editor, SignedIn},
     failure::Failure,
-    fields::Fields,
-    moment::Count,
+    form_data::FormData,
+    format::Count,
+    layout::{Flash, Layout, Section},
+    render::Answer as _,
     routes::Router,
-    session::{Editor, SignedIn},
-    shell::{Notice, Section, Shell},
-    who::who,
 };
 
 /// How many components one action may be carried out on.
@@ -70,9 +74,9 @@ impl Action {
         match self {
             Self::Archive => "Archive",
             Self::Activate => "Set to active",
-            Self::AddTag => "Add a tag",
-            Self::RemoveTag => "Remove a tag",
-            Self::Set => "Change a field",
+            Self::AddTag => "Add tag",
+            Self::RemoveTag => "Remove tag",
+            Self::Set => "Change field",
             Self::Export => "Export as CSV",
             Self::Delete => "Delete",
         }
@@ -130,7 +134,7 @@ struct Bulk {
     /// The rows that were selected with the versions that were seen; nothing where it is everything that the list
     /// shows.
     rows: Option<Vec<(ComponentId, u64)>>,
-    asked: Asked,
+    asked: ListQuery,
     tag: String,
     /// The field that is changed, and what was typed for it.
     field: Field,
@@ -138,26 +142,26 @@ struct Bulk {
 }
 
 impl Bulk {
-    fn read(fields: &Fields) -> Result<Self, Failure> {
+    fn read(fields: &FormData) -> Result<Self, Failure> {
         let action = Action::ALL.into_iter().find(|action| action.as_str() == fields.text("action"));
-        let action = action.ok_or(Failure::BadRequest("There is no such action.".to_owned()))?;
+        let action = action.ok_or(Failure::BadRequest("Unknown action.".to_owned()))?;
         let list = fields
             .0
             .iter()
             .filter_map(|(name, value)| Some((name.strip_prefix("list.")?.to_owned(), value.clone())));
-        let asked = Asked::read(&Fields(list.collect()));
+        let asked = ListQuery::read(&FormData(list.collect()));
         let rows = if fields.has("everything") {
             None
         } else {
             let rows: Option<Vec<_>> = fields.all("row").map(row).collect();
-            Some(rows.ok_or(Failure::BadRequest("A selected row is not one of the list.".to_owned()))?)
+            let wrong = "A selected row is not valid. Go back to the list and select again.";
+            Some(rows.ok_or(Failure::BadRequest(wrong.to_owned()))?)
         };
         let field = match fields.text("field") {
             "" => Some(Field::Manufacturer),
             name => SHARED.into_iter().find(|field| field.as_str() == name),
         };
-        let field =
-            field.ok_or(Failure::BadRequest("This field is not changed of many at once.".to_owned()))?;
+        let field = field.ok_or(Failure::BadRequest("This field cannot be changed in bulk.".to_owned()))?;
         Ok(Self {
             action,
             rows,
@@ -178,13 +182,13 @@ impl Bulk {
             Action::Archive => (Field::Status, json!(Status::Archived)),
             Action::Activate => (Field::Status, json!(Status::Active)),
             Action::Set => (self.field, draft::json(self.field, &self.value)),
-            Action::Export => return Err("An export changes nothing.".to_owned()),
+            Action::Export => return Err("An export does not change components.".to_owned()),
         };
         let members = Map::from_iter([(field.as_str().to_owned(), value)]);
         ComponentPatch::from_json(Value::Object(members)).map(|patch| Change::Patch(Box::new(patch))).map_err(
             |invalid| {
                 let details: Vec<_> = invalid.0.into_iter().map(|error| error.detail).collect();
-                format!("{} {}.", label(field), details.join("; "))
+                format!("{}.", complaint(field, &details.join("; ")))
             },
         )
     }
@@ -225,7 +229,7 @@ impl Bulk {
     fn query(&self, limit: usize) -> Result<Query, Failure> {
         let query = self.asked.query().ok_or(Failure::BadRequest(self.asked.errors.join(" ")))?;
         let sort = Sort { column: Column::Id, descending: false };
-        Ok(Query { from: From::Start, limit, sort, ..query })
+        Ok(Query { from: PageStart::Start, limit, sort, ..query })
     }
 }
 
@@ -238,7 +242,7 @@ fn row(text: &str) -> Option<(ComponentId, u64)> {
 #[derive(Template)]
 #[template(path = "bulk.html")]
 struct BulkPage {
-    shell: Shell,
+    layout: Layout,
     bulk: Bulk,
     count: u64,
     named: Vec<Component>,
@@ -253,7 +257,7 @@ impl BulkPage {
         error: Option<String>,
     ) -> Result<Self, Failure> {
         let (count, named) = bulk.preview(store).await?;
-        Ok(Self { shell: signed_in.shell(Section::Components), bulk, count, named, error })
+        Ok(Self { layout: signed_in.layout(Section::Components), bulk, count, named, error })
     }
 
     fn question(&self) -> String {
@@ -263,7 +267,7 @@ impl BulkPage {
             Action::Activate => format!("Set {count} {plural} to active?"),
             Action::AddTag => format!("Add a tag to {count} {plural}"),
             Action::RemoveTag => format!("Remove a tag from {count} {plural}"),
-            Action::Set => format!("Change a field of {count} {plural}"),
+            Action::Set => format!("Change a field in {count} {plural}"),
             Action::Export => format!("Export {count} {plural}"),
             Action::Delete => format!("Delete {count} {plural}?"),
         }
@@ -288,7 +292,7 @@ impl BulkPage {
 async fn confirm(
     Editor(editor): Editor,
     State(store): State<Store>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let bulk = Bulk::read(&fields)?;
     // It changes nothing, so there is nothing to ask.
@@ -301,7 +305,7 @@ async fn confirm(
 async fn run(
     Editor(editor): Editor,
     State(store): State<Store>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let bulk = Bulk::read(&fields)?;
     let change = match bulk.change() {
@@ -314,7 +318,7 @@ async fn run(
     let targets = bulk.targets(&store).await?;
     // What people said yes to was a number.
     if targets.len() as u64 != fields.number("count")? {
-        let error = "By now it is another number. Look at it again.".to_owned();
+        let error = "The number of matching components has changed. Check it again.".to_owned();
         return BulkPage::new(&editor, &store, bulk, Some(error)).await?.answer(StatusCode::CONFLICT);
     }
     let operations: Vec<_> =
@@ -327,7 +331,7 @@ async fn run(
                 .filter(|result| !matches!(result, OperationResult::Unchanged(_)))
                 .count() as u64;
             let deleted = bulk.action == Action::Delete;
-            let notice = if deleted { Notice::Deleted(changed) } else { Notice::Changed(changed) };
+            let notice = if deleted { Flash::Deleted(changed) } else { Flash::Changed(changed) };
             let mut response = Redirect::to(&bulk.asked.link(&[])).into_response();
             response.headers_mut().append(header::SET_COOKIE, notice.cookie());
             Ok(response)
@@ -337,7 +341,11 @@ async fn run(
             let bulk = if rows { at_present(bulk, &store).await? } else { bulk };
             let (first, more) =
                 (refused.first().map(|error| sentence(&error.conflict)), refused.len().saturating_sub(1));
-            let others = if more > 0 { format!(" The same goes for {more} more.") } else { String::new() };
+            let others = match more {
+                0 => String::new(),
+                1 => " There is a problem with 1 more component.".to_owned(),
+                more => format!(" There is a problem with {more} more components."),
+            };
             let error = format!("Nothing was changed. {}{others}", first.unwrap_or_default());
             BulkPage::new(&editor, &store, bulk, Some(error)).await?.answer(StatusCode::CONFLICT)
         }
@@ -348,14 +356,14 @@ async fn run(
 fn sentence(conflict: &Conflict) -> String {
     match conflict {
         Conflict::Stale(current) => {
-            format!("{} was changed by {} meanwhile.", current.name, who(&current.updated_by))
+            format!("{} was changed {} in the meantime.", current.name, by(&current.updated_by))
         }
-        Conflict::NoComponent(_) => "One of them was deleted meanwhile.".to_owned(),
+        Conflict::NoComponent(_) => "One of them was deleted in the meantime.".to_owned(),
         Conflict::SkuTaken(_) | Conflict::Invalid(_) => format!("{conflict}."),
     }
 }
 
-/// The rows in their present versions, for whoever has now been told that they changed.
+/// The rows in their present versions, for a user who has now been told that they changed.
 async fn at_present(bulk: Bulk, store: &Store) -> Result<Bulk, Failure> {
     let mut present = Vec::new();
     for (id, _) in bulk.rows.iter().flatten() {

@@ -1,11 +1,11 @@
 //! What a list is narrowed by, each with the address of the list without it.
 
-use inventory_store::{Column, Kind, Operator};
+use inventory_store::{Column, ColumnType, Operator};
 
 use super::{
-    asked::{Asked, Condition},
     column,
-    span::Span,
+    date_range::Span,
+    list_query::{Condition, ListQuery},
 };
 
 /// Something that a list is narrowed by.
@@ -16,7 +16,7 @@ pub(crate) struct Chip {
 }
 
 /// The chips of a list, in the order in which its conditions were asked for.
-pub(super) fn chips(asked: &Asked) -> Vec<Chip> {
+pub(super) fn chips(asked: &ListQuery) -> Vec<Chip> {
     let mut chips = Vec::new();
     for condition in &asked.conditions {
         let (gte, lte) = bounds(condition.column);
@@ -42,24 +42,24 @@ pub(super) fn bounds(column: Column) -> (String, String) {
 /// A condition in words.
 fn words(Condition { column, operator, value, .. }: &Condition) -> String {
     let label = column::label(*column);
-    match (operator, column.kind()) {
-        (Operator::Equal, Kind::Tags) => format!("tagged {value}"),
-        (Operator::Equal, _) => format!("{label} is {value}"),
-        (Operator::In, _) => format!("{label} is one of {value}"),
-        (Operator::AtLeast, Kind::Time) => format!("{label} from {value}"),
-        (Operator::AtMost, Kind::Time) => format!("{label} until {value}"),
-        (Operator::AtLeast, _) => format!("{label} at least {value}"),
-        (Operator::AtMost, _) => format!("{label} at most {value}"),
+    match (operator, column.column_type()) {
+        (Operator::Equal, ColumnType::Tags) => format!("Tag: {value}"),
+        (Operator::Equal, _) => format!("{label}: {value}"),
+        (Operator::In, _) => format!("{label}: any of {value}"),
+        (Operator::AtLeast, ColumnType::Time) => format!("{label} since {value}"),
+        (Operator::AtMost, ColumnType::Time) => format!("{label} until {value}"),
+        (Operator::AtLeast, _) => format!("{label}: at least {value}"),
+        (Operator::AtMost, _) => format!("{label}: at most {value}"),
         (Operator::Contains, _) => format!("{label} contains {value}"),
-        (Operator::IsNull, _) if value == "true" => format!("No {label}"),
-        (Operator::IsNull, _) => format!("Any {label}"),
+        (Operator::IsNull, _) if value == "true" => format!("No {}", column::inline(label)),
+        (Operator::IsNull, _) => format!("Has {}", column::inline(label)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields::Fields;
+    use crate::form_data::FormData;
 
     #[test]
     fn a_day_is_one_chip_and_goes_as_one() {
@@ -71,11 +71,11 @@ mod tests {
             ("sku__isnull", "true"),
         ];
         let fields = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let chips = chips(&Asked::read(&Fields(fields.to_vec())));
+        let chips = chips(&ListQuery::read(&FormData(fields.to_vec())));
         let words: Vec<_> = chips.iter().map(|chip| chip.words.as_str()).collect();
         assert_eq!(
             words,
-            ["Status is active", "Created on 5 March 2024", "Changed from 2024-01-01", "No SKU"]
+            ["Status: active", "Created on 5 March 2024", "Changed since 2024-01-01", "No SKU"]
         );
         assert_eq!(
             chips[1].without,

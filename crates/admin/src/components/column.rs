@@ -3,7 +3,7 @@
 use inventory_core::{Component, Field, Status, Tag};
 use inventory_store::Column;
 
-use crate::moment::Moment;
+use crate::format::Moment;
 
 /// A column that the list can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) const COLUMNS: [ListColumn; 18] = [
     column(Column::MinQuantity, "Minimum", "amount", Some(Field::MinQuantity), false),
     column(Column::UnitCost, "Unit cost", "amount", Some(Field::UnitCost), false),
     column(Column::Currency, "Currency", "", Some(Field::Currency), false),
-    column(Column::DatasheetUrl, "Data sheet", "", Some(Field::DatasheetUrl), false),
+    column(Column::DatasheetUrl, "Datasheet", "", Some(Field::DatasheetUrl), false),
     column(Column::Notes, "Notes", "long", Some(Field::Notes), false),
     column(Column::CreatedAt, "Created", "time", None, false),
     column(Column::CreatedBy, "Created by", "", None, false),
@@ -54,6 +54,11 @@ const fn column(
 /// What people call a column, also one that the list does not show.
 pub(crate) fn label(column: Column) -> &'static str {
     COLUMNS.iter().find(|known| known.column == column).map_or(column.as_str(), |known| known.label)
+}
+
+/// A label within a phrase: in lower case, unless it is an abbreviation.
+pub(crate) fn inline(label: &str) -> String {
+    if label.chars().all(char::is_uppercase) { label.to_owned() } else { label.to_lowercase() }
 }
 
 /// The columns of these names, in the order of [`COLUMNS`]; the usual ones where none is known. The name is

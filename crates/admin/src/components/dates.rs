@@ -14,18 +14,18 @@ use axum::{
 use inventory_store::{Column, Period, Store};
 
 use super::{
-    asked::Asked,
     chip, column,
-    span::{Span, Unit},
+    date_range::{Span, Unit},
+    list_query::ListQuery,
 };
 use crate::{
     Admin,
+    auth::SignedIn,
     failure::Failure,
-    fields::Parameters,
-    moment::Count,
+    form_data::Parameters,
+    format::Count,
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
 };
 
 /// Where the dates of a column are.
@@ -49,7 +49,7 @@ pub(super) struct Dated {
 }
 
 /// What is offered beside a list.
-pub(super) fn dated(asked: &Asked) -> [Dated; 2] {
+pub(super) fn dated(asked: &ListQuery) -> [Dated; 2] {
     DATED.map(|column| Dated {
         name: column.as_str(),
         label: column::label(column),
@@ -61,7 +61,7 @@ pub(super) fn dated(asked: &Asked) -> [Dated; 2] {
 #[derive(Template)]
 #[template(path = "dates.html")]
 struct DatesPage {
-    shell: Shell,
+    layout: Layout,
     name: &'static str,
     label: &'static str,
     /// What the parts are parts of, widest first, each a link to its list.
@@ -93,8 +93,8 @@ async fn dates(
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
     let column = DATED.into_iter().find(|column| column.as_str() == name);
-    let column = column.ok_or(Failure::NotFound("There are no such dates.".to_owned()))?;
-    let asked = Asked::read(&fields);
+    let column = column.ok_or(Failure::NotFound("This date filter does not exist.".to_owned()))?;
+    let asked = ListQuery::read(&fields);
     let (gte, lte) = chip::bounds(column);
     let span = Span::of(&asked, column);
     let period = span.map_or(Period::All, Span::period);
@@ -137,7 +137,7 @@ async fn dates(
         }
     }
     let page = DatesPage {
-        shell: signed_in.shell(Section::Components),
+        layout: signed_in.layout(Section::Components),
         name: column.as_str(),
         label: column::label(column),
         within,

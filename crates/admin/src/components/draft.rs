@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use inventory_core::{
-    Component, ComponentPatch, CustomFieldValue, CustomFields, Field, FieldError, Invalid, NewComponent, Tag,
+    Component, ComponentPatch, CustomFieldValue, CustomFields, Field, FieldError, NewComponent, Tag,
+    ValidationErrors,
 };
 use serde_json::{Map, Number, Value};
 
-use crate::fields::Fields;
+use crate::form_data::FormData;
 
 /// The fields that are one text each: all but the custom fields.
 pub(super) fn texts() -> impl Iterator<Item = Field> {
@@ -96,13 +97,13 @@ impl Draft {
         Self { texts, customs: customs.map(|(name, value)| Custom::of(name.as_str(), value)).collect() }
     }
 
-    /// The form of a component that is yet to be made.
+    /// The form of a new component.
     pub(super) fn empty() -> Self {
         Self::default()
     }
 
     /// The texts as they were sent.
-    pub(super) fn read(fields: &Fields) -> Self {
+    pub(super) fn read(fields: &FormData) -> Self {
         let sent = |field: Field| fields.get(field.as_str()).map(|text| (field, text.to_owned()));
         let kinds = fields.all("custom_kind").map(|kind| {
             CustomKind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap_or(CustomKind::Text)
@@ -147,13 +148,13 @@ impl Draft {
     }
 
     /// The component that the form describes.
-    pub(super) fn create(&self) -> Result<NewComponent, Invalid> {
+    pub(super) fn create(&self) -> Result<NewComponent, ValidationErrors> {
         let (json, errors) = self.json(&CustomFields::default());
         merge(errors, NewComponent::from_json(json))
     }
 
     /// The change that makes a component with these custom fields as the form says.
-    pub(super) fn patch(&self, customs: &CustomFields) -> Result<ComponentPatch, Invalid> {
+    pub(super) fn patch(&self, customs: &CustomFields) -> Result<ComponentPatch, ValidationErrors> {
         let (json, errors) = self.json(customs);
         merge(errors, ComponentPatch::from_json(json))
     }
@@ -171,10 +172,10 @@ impl Draft {
         };
         for custom in &self.customs {
             match custom.json() {
-                Ok(_) if custom.name.is_empty() => wrong("a custom field has no name".to_owned()),
+                Ok(_) if custom.name.is_empty() => wrong("every custom field needs a name".to_owned()),
                 Ok(value) => {
                     if customs.insert(custom.name.clone(), value).is_some() {
-                        wrong(format!("{} is there twice", custom.name));
+                        wrong(format!("{} is used twice", custom.name));
                     }
                 }
                 Err(detail) => wrong(detail),
@@ -185,13 +186,13 @@ impl Draft {
     }
 }
 
-fn merge<T>(mut errors: Vec<FieldError>, read: Result<T, Invalid>) -> Result<T, Invalid> {
+fn merge<T>(mut errors: Vec<FieldError>, read: Result<T, ValidationErrors>) -> Result<T, ValidationErrors> {
     match read {
         Ok(read) if errors.is_empty() => Ok(read),
-        Ok(_) => Err(Invalid(errors)),
-        Err(Invalid(more)) => {
+        Ok(_) => Err(ValidationErrors(errors)),
+        Err(ValidationErrors(more)) => {
             errors.extend(more);
-            Err(Invalid(errors))
+            Err(ValidationErrors(errors))
         }
     }
 }
@@ -274,7 +275,7 @@ mod tests {
         for (_, value) in &mut fields {
             *value = value.replace('\n', "\r\n");
         }
-        let patch = Draft::read(&Fields(fields)).patch(&before.custom_fields).unwrap();
+        let patch = Draft::read(&FormData(fields)).patch(&before.custom_fields).unwrap();
         assert_eq!(before.patched(patch, OffsetDateTime::UNIX_EPOCH, Actor::cli()).unwrap(), None);
     }
 
@@ -294,7 +295,7 @@ mod tests {
         draft.set(Field::Name, String::new());
         draft.set(Field::UnitCost, "cheap".to_owned());
         draft.customs.push(Custom { name: "pins".into(), kind: CustomKind::Number, value: "many".into() });
-        let Invalid(errors) = draft.create().unwrap_err();
+        let ValidationErrors(errors) = draft.create().unwrap_err();
         assert_eq!(error_of(&errors, Field::Name).as_deref(), Some("must not be empty"));
         assert!(error_of(&errors, Field::UnitCost).unwrap().starts_with("must be a decimal"));
         assert_eq!(

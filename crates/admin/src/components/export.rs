@@ -1,7 +1,7 @@
 //! The components of a list as a file: all that it shows, on all of its pages, in its order.
 //!
 //! The file is written while it is sent, one page of the list after the other, so that it costs the service no more
-//! than that. Cells that a spreadsheet would take for formulas are text there (`inventory_csv::Sheet`).
+//! than that. Cells that a spreadsheet would take for formulas are text there (`inventory_csv::ComponentWriter`).
 
 use std::io;
 
@@ -14,12 +14,12 @@ use axum::{
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use inventory_core::{Component, ComponentId};
-use inventory_csv::{Sheet, SheetError};
-use inventory_store::{From, Query, Store};
+use inventory_csv::{ComponentWriter, ComponentWriterError};
+use inventory_store::{PageStart, Query, Store};
 
-use super::asked::Asked;
+use super::list_query::ListQuery;
 use crate::{
-    Admin, address, failure::Failure, fields::Parameters, live::Live, routes::Router, session::SignedIn,
+    Admin, address, auth::SignedIn, failure::Failure, form_data::Parameters, live::Live, routes::Router,
 };
 
 /// Where the file of a list is.
@@ -57,7 +57,7 @@ impl Format {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Csv => "Export CSV",
-            Self::JsonLines => "Export JSON lines",
+            Self::JsonLines => "Export JSON Lines",
         }
     }
 
@@ -73,11 +73,11 @@ impl Format {
     }
 
     /// A piece of such a file: its beginning, or what follows.
-    fn piece(self, components: &[Component], begins: bool) -> Result<Bytes, SheetError> {
+    fn piece(self, components: &[Component], begins: bool) -> Result<Bytes, ComponentWriterError> {
         let mut sheet = match self {
-            Self::Csv if begins => Sheet::csv(Vec::new(), LIST_SEPARATOR)?,
-            Self::Csv => Sheet::csv_without_header(Vec::new(), LIST_SEPARATOR),
-            Self::JsonLines => Sheet::json_lines(Vec::new()),
+            Self::Csv if begins => ComponentWriter::csv(Vec::new(), LIST_SEPARATOR)?,
+            Self::Csv => ComponentWriter::csv_without_header(Vec::new(), LIST_SEPARATOR),
+            Self::JsonLines => ComponentWriter::json_lines(Vec::new()),
         };
         for component in components {
             sheet.write(component)?;
@@ -87,7 +87,7 @@ impl Format {
 }
 
 /// Where the file of a list is.
-pub(crate) fn link(asked: &Asked, format: Format) -> String {
+pub(crate) fn link(asked: &ListQuery, format: Format) -> String {
     let pairs = asked.pairs_but(&["limit"]);
     let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     address::with_query(PATH, pairs.chain([("format", format.as_str())]))
@@ -100,16 +100,16 @@ async fn export(
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
     let format = Format::ALL.into_iter().find(|format| format.as_str() == fields.text("format"));
-    let format = format.ok_or(Failure::BadRequest("There is no such form of a file.".to_owned()))?;
-    let asked = Asked::read(&fields);
+    let format = format.ok_or(Failure::BadRequest("Unknown export format.".to_owned()))?;
+    let asked = ListQuery::read(&fields);
     let query = asked.query().ok_or(Failure::BadRequest(asked.errors.join(" ")))?;
-    let query = Query { from: From::Start, limit: PAGE, ..query };
+    let query = Query { from: PageStart::Start, limit: PAGE, ..query };
     // What goes wrong with the first page is still a page for people.
     let first = store.components(&query).await?;
     let piece = format.piece(&first.items, true).map_err(|error| Failure::Unexpected(error.to_string()))?;
     let rest = stream::try_unfold((store, query, first.next), move |(store, query, next)| async move {
         let Some(place) = next else { return Ok(None) };
-        let query = Query { from: From::After(place), ..query };
+        let query = Query { from: PageStart::After(place), ..query };
         let page = store.components(&query).await.map_err(broken)?;
         let piece = format.piece(&page.items, false).map_err(broken)?;
         Ok::<_, io::Error>(Some((piece, (store, query, page.next))))
@@ -139,16 +139,16 @@ fn until(
     })
 }
 
-/// The end of a file in its middle: whoever receives it is to see that it is not whole.
+/// The end of a file in its middle, so that the recipient sees that it is not whole.
 fn broken(error: impl std::error::Error) -> io::Error {
-    tracing::warn!(%error, "an export broke off");
+    tracing::warn!(%error, "export aborted");
     io::Error::other(error.to_string())
 }
 
 /// A CSV file of the rows that were selected; of everything that a list shows where there are none.
 pub(super) async fn of(
     store: &Store,
-    asked: &Asked,
+    asked: &ListQuery,
     rows: Option<&[(ComponentId, u64)]>,
 ) -> Result<Response, Failure> {
     let Some(rows) = rows else { return Ok(Redirect::to(&link(asked, Format::Csv)).into_response()) };

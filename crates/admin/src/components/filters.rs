@@ -1,7 +1,7 @@
 //! The filters beside a list: the values that there are to choose from, and how many components each would leave.
 //!
 //! They are a page by itself, because counting takes longer than the list; the list takes its part of it. There
-//! only the most frequent values are offered, counted among so many components; another page has all the values of
+//! only the most frequent values are offered, counted among a limited number of components; another page has all the values of
 //! one column.
 
 use askama::Template;
@@ -12,15 +12,15 @@ use axum::{
 };
 use inventory_store::{Column, Facets, ReadError, Store};
 
-use super::{asked::Asked, chip, column};
+use super::{chip, column, list_query::ListQuery};
 use crate::{
     Admin,
+    auth::SignedIn,
     failure::Failure,
-    fields::Parameters,
-    moment::Count,
+    form_data::Parameters,
+    format::Count,
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
 };
 
 /// Where the filters of a list are.
@@ -70,15 +70,15 @@ pub(super) fn router() -> Router<Admin> {
 }
 
 /// Where the filters of a list are.
-pub(super) fn address(asked: &Asked) -> String {
+pub(super) fn address(asked: &ListQuery) -> String {
     asked.beside(PATH)
 }
 
 #[derive(Template)]
 #[template(path = "filters.html")]
 struct FiltersPage {
-    shell: Shell,
-    asked: Asked,
+    layout: Layout,
+    asked: ListQuery,
     choices: Vec<Choice>,
     absent: Vec<Absent>,
     ranges: Vec<Between>,
@@ -122,7 +122,7 @@ struct ChoiceOption {
 /// A column of which components have nothing.
 struct Absent {
     name: String,
-    label: &'static str,
+    label: String,
     chosen: bool,
 }
 
@@ -140,14 +140,14 @@ async fn filters(
     State(store): State<Store>,
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
-    let asked = Asked::read(&fields);
+    let asked = ListQuery::read(&fields);
     let absent: Vec<_> = ABSENT.into_iter().map(|column| absent(&asked, column)).collect();
     let ranges: Vec<_> = RANGES.into_iter().map(between).collect();
     let mut known: Vec<_> = OFFERED.iter().map(|offered| offered.column.as_str()).collect();
     known.extend(absent.iter().map(|absent| absent.name.as_str()));
     known.extend(ranges.iter().flat_map(|range| [range.ends.0.as_str(), range.ends.1.as_str()]));
     let page = FiltersPage {
-        shell: signed_in.shell(Section::Components),
+        layout: signed_in.layout(Section::Components),
         choices: choices(&store, &asked).await?,
         kept: asked.pairs_but(&known),
         absent,
@@ -157,10 +157,10 @@ async fn filters(
     Ok(Html(page.render()?))
 }
 
-fn absent(asked: &Asked, column: Column) -> Absent {
+fn absent(asked: &ListQuery, column: Column) -> Absent {
     let name = format!("{}__isnull", column.as_str());
     let chosen = asked.value(&name) == "true";
-    Absent { name, label: column::label(column), chosen }
+    Absent { name, label: column::inline(column::label(column)), chosen }
 }
 
 fn between((column, range): (Column, Range)) -> Between {
@@ -170,13 +170,13 @@ fn between((column, range): (Column, Range)) -> Between {
 }
 
 /// What is offered. Columns of which nothing is chosen are counted at once.
-async fn choices(store: &Store, asked: &Asked) -> Result<Vec<Choice>, ReadError> {
+async fn choices(store: &Store, asked: &ListQuery) -> Result<Vec<Choice>, ReadError> {
     let alone =
         |offered: &Offered| !offered.several && asked.values(offered.column.as_str()).next().is_some();
     let together: Vec<_> =
         OFFERED.iter().filter(|offered| !alone(offered)).map(|offered| offered.column).collect();
     let chosen: Vec<_> = OFFERED.iter().filter(|offered| alone(offered)).collect();
-    let count = async |asked: Asked, columns: &[Column]| match asked.query() {
+    let count = async |asked: ListQuery, columns: &[Column]| match asked.query() {
         Some(query) => store.facets_at_once(&query, columns, VALUES).await,
         None => Ok(Vec::new()),
     };
@@ -194,7 +194,7 @@ async fn choices(store: &Store, asked: &Asked) -> Result<Vec<Choice>, ReadError>
     Ok(OFFERED.into_iter().map(choice).collect())
 }
 
-fn choice(asked: &Asked, Offered { column, several, open }: Offered, facets: Option<&Facets>) -> Choice {
+fn choice(asked: &ListQuery, Offered { column, several, open }: Offered, facets: Option<&Facets>) -> Choice {
     let name = column.as_str();
     let chosen: Vec<_> = asked.values(name).collect();
     let mut options: Vec<_> = Vec::new();
@@ -218,7 +218,7 @@ fn choice(asked: &Asked, Offered { column, several, open }: Offered, facets: Opt
 #[derive(Template)]
 #[template(path = "values.html")]
 struct ValuesPage {
-    shell: Shell,
+    layout: Layout,
     label: &'static str,
     values: Vec<Value>,
     /// Whether there are yet more.
@@ -241,8 +241,8 @@ async fn values(
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
     let offered = OFFERED.iter().find(|offered| offered.column.as_str() == name);
-    let offered = offered.ok_or(Failure::NotFound("There are no values of this name.".to_owned()))?;
-    let (asked, name) = (Asked::read(&fields), offered.column.as_str());
+    let offered = offered.ok_or(Failure::NotFound("This filter does not exist.".to_owned()))?;
+    let (asked, name) = (ListQuery::read(&fields), offered.column.as_str());
     let none = format!("{name}__isnull");
     // Of those that can be chosen together one is added, of others one takes the place of another.
     let list = if offered.several { asked.clone() } else { asked.dropping(name).dropping(&none) };
@@ -260,7 +260,7 @@ async fn values(
         text: facet.value,
     });
     let page = ValuesPage {
-        shell: signed_in.shell(Section::Components),
+        layout: signed_in.layout(Section::Components),
         label: column::label(offered.column),
         values: values.collect(),
         more,

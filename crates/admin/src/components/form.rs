@@ -1,6 +1,6 @@
 //! The form of a component: which fields it has, what helps to fill them in, and what is wrong with them.
 
-use inventory_core::{CustomFields, Field, FieldError, Notes, Tags};
+use inventory_core::{CustomFields, Field, FieldError, Tags};
 
 use super::draft::{Custom, CustomKind, Draft, error_of};
 
@@ -42,6 +42,9 @@ pub(super) struct Form {
 
 /// How many empty rows for custom fields a form has: without a script they are all there are.
 const EMPTY_CUSTOMS: usize = 2;
+/// What an amount may be, as forms tell it.
+pub(super) const AMOUNT_RULE: &str =
+    "Enter a number of at least 0, with at most 12 digits before the point and 6 after it, such as 0.25";
 
 impl Form {
     pub(super) fn new(draft: &Draft, errors: &[FieldError]) -> Self {
@@ -49,16 +52,19 @@ impl Form {
         let group =
             |title, fields: &[Field]| Group { title, inputs: fields.iter().copied().map(input).collect() };
         let groups = vec![
-            group("What it is", &[Field::Name, Field::Sku, Field::Status, Field::Description]),
-            group(
-                "Where it comes from",
-                &[Field::Manufacturer, Field::Mpn, Field::DatasheetUrl, Field::Barcode],
-            ),
-            group("How it is counted", &[Field::Unit, Field::MinQuantity, Field::UnitCost, Field::Currency]),
+            group("Identity", &[Field::Name, Field::Sku, Field::Status, Field::Description]),
+            group("Sourcing", &[Field::Manufacturer, Field::Mpn, Field::DatasheetUrl, Field::Barcode]),
+            group("Stock and price", &[Field::Unit, Field::MinQuantity, Field::UnitCost, Field::Currency]),
             group("Tags and notes", &[Field::Tags, Field::Notes]),
         ];
         let told = Field::ALL.into_iter().filter_map(|field| {
-            error_of(errors, field).map(|error| (field.as_str(), format!("{} {error}", label(field))))
+            let error = error_of(errors, field)?;
+            let text = match field {
+                Field::MinQuantity | Field::UnitCost => format!("{}: {AMOUNT_RULE}", label(field)),
+                Field::CustomFields => format!("{}: {error}", label(field)),
+                _ => complaint(field, &error),
+            };
+            Some((field.as_str(), text))
         });
         let mut customs = draft.customs.clone();
         let empty = Custom { name: String::new(), kind: CustomKind::Text, value: String::new() };
@@ -83,7 +89,15 @@ fn input(field: Field, draft: &Draft, errors: &[FieldError]) -> Input {
         kind,
         required: field == Field::Name,
         value: draft.text(field).to_owned(),
-        error: error_of(errors, field),
+        error: error_of(errors, field).map(|error| complaint(field, &error)),
+    }
+}
+
+/// What is wrong with a field, as a sentence without its end. For an amount it is what to enter.
+pub(super) fn complaint(field: Field, error: &str) -> String {
+    match field {
+        Field::MinQuantity | Field::UnitCost => AMOUNT_RULE.to_owned(),
+        _ => format!("{} {error}", label(field)),
     }
 }
 
@@ -101,7 +115,7 @@ pub(crate) fn label(field: Field) -> &'static str {
         Field::MinQuantity => "Minimum quantity",
         Field::UnitCost => "Unit cost",
         Field::Currency => "Currency",
-        Field::DatasheetUrl => "Data sheet",
+        Field::DatasheetUrl => "Datasheet",
         Field::Tags => "Tags",
         Field::CustomFields => "Custom fields",
         Field::Status => "Status",
@@ -109,24 +123,24 @@ pub(crate) fn label(field: Field) -> &'static str {
 }
 
 fn help(field: Field) -> &'static str {
-    const _: () = assert!(Tags::MAX_ITEMS == 32 && *Notes::CHARS.end() == 10_000, "the texts below say so");
+    const _: () = assert!(Tags::MAX_ITEMS == 32, "the texts below say so");
     match field {
-        Field::Sku => "Your own unique name for it, or nothing.",
-        Field::Name => "What people call it. Up to 200 characters.",
-        Field::Description => "What it is, in a sentence or a few.",
-        Field::Notes => "For yourselves. Up to 10,000 characters.",
+        Field::Sku => "Your part number (optional, unique).",
+        Field::Name => "Up to 200 characters.",
+        Field::Description => "A short description.",
+        Field::Notes => "Internal notes.",
         Field::Manufacturer => "Who makes it.",
-        Field::Mpn => "As the manufacturer writes it.",
-        Field::Barcode => "What a scanner reads from it.",
-        Field::Unit => "What it is counted in. Empty means pcs.",
-        Field::MinQuantity => "Below this, stock counts as low.",
-        Field::UnitCost => "Of one unit, such as 0.25.",
-        Field::Currency => "Three letters, such as EUR.",
-        Field::DatasheetUrl => "An address that starts with https:// or http://.",
-        Field::Tags => "Separated by commas. Up to 32.",
+        Field::Mpn => "Exactly as the manufacturer writes it.",
+        Field::Barcode => "What a barcode scanner reads.",
+        Field::Unit => "The unit it is counted in. Defaults to pcs.",
+        Field::MinQuantity => "Stock below this is low.",
+        Field::UnitCost => "Price of one unit, such as 0.25.",
+        Field::Currency => "Three-letter code, such as EUR.",
+        Field::DatasheetUrl => "A link that starts with https:// or http://.",
+        Field::Tags => "Up to 32, separated by commas.",
         Field::CustomFields => {
-            "Names are lower-case letters, digits and underscores. Clear a row to remove it."
+            "Names use lowercase letters, digits and underscores. Clear a row to remove it."
         }
-        Field::Status => "Archived components are kept for their history only.",
+        Field::Status => "Archived components stay in the list and keep their history.",
     }
 }

@@ -8,7 +8,7 @@ use axum::{
     response::Html,
     routing::get,
 };
-use inventory_core::{Component, ComponentId, ComponentUpdated, Event, Field, Recorded, Seq};
+use inventory_core::{Component, ComponentId, ComponentUpdated, Event, EventEnvelope, Field, Seq};
 use inventory_store::{EventPage, Store};
 
 use super::{
@@ -17,13 +17,13 @@ use super::{
 };
 use crate::{
     Admin,
+    actor_label::{by, importer, way},
+    auth::SignedIn,
     failure::Failure,
-    fields::Parameters,
-    moment::Moment,
+    form_data::Parameters,
+    format::Moment,
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
-    who::{way, who},
 };
 
 /// How many events the page of a component shows, and each page of its history.
@@ -75,18 +75,23 @@ impl History {
     }
 }
 
-fn entry(event: &Recorded) -> Option<Entry> {
+fn entry(event: &EventEnvelope) -> Option<Entry> {
     let (what, differences) = match &event.data {
         Event::ComponentCreated(created) => ("Created", filled(&created.component)),
         Event::ComponentUpdated(updated) => ("Changed", changed(updated)),
         Event::ComponentDeleted(_) => ("Deleted", Vec::new()),
         _ => return None,
     };
+    let is_first = matches!(&event.data, Event::ComponentCreated(_));
+    let (what, who) = match importer(&event.actor) {
+        Some(name) if is_first => ("Imported", format!("by {name}")),
+        _ => (what, by(&event.actor)),
+    };
     Some(Entry {
         seq: event.seq,
         what,
-        is_first: matches!(&event.data, Event::ComponentCreated(_)),
-        who: who(&event.actor),
+        is_first,
+        who,
         way: way(&event.actor),
         at: Moment(event.occurred_at),
         differences,
@@ -157,7 +162,7 @@ pub(super) async fn at_version(
 #[derive(Template)]
 #[template(path = "history_page.html")]
 struct HistoryPage {
-    shell: Shell,
+    layout: Layout,
     id: ComponentId,
     /// What the component is or was called.
     name: String,
@@ -181,7 +186,7 @@ async fn history(
         _ => None,
     });
     let page = HistoryPage {
-        shell: signed_in.shell(Section::Components),
+        layout: signed_in.layout(Section::Components),
         id,
         name: name.ok_or_else(super::no_component)?,
         exists: store.component(id).await?.is_some(),

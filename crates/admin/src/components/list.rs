@@ -11,20 +11,21 @@ use inventory_store::{Page, Query, Store};
 
 use super::{
     PATH,
-    asked::{Asked, LIMITS},
     column::{self, COLUMNS, Cell, ListColumn},
+    cursor,
     dates::{self, Dated},
     export::{self, Format},
-    filters, place,
+    filters,
+    list_query::{LIMITS, ListQuery},
 };
 use crate::{
     Admin, address,
+    auth::SignedIn,
     failure::Failure,
-    fields::{Fields, Parameters},
-    moment::Count,
+    form_data::{FormData, Parameters},
+    format::Count,
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
 };
 
 /// The pages of this module.
@@ -35,8 +36,8 @@ pub(super) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "components.html")]
 struct ListPage {
-    shell: Shell,
-    asked: Asked,
+    layout: Layout,
+    asked: ListQuery,
     /// Where the filters are.
     filters: String,
     dated: [Dated; 2],
@@ -53,15 +54,16 @@ impl ListPage {
     /// What people hear who listen to the page.
     fn summary(&self) -> String {
         match (self.items.len(), self.total) {
-            (0, _) => "No component matches.".to_owned(),
-            (shown, _) => format!("{shown} of {} components.", self.count()),
+            (0, _) => "No components match.".to_owned(),
+            (shown, 1) => format!("Showing {shown} of 1 component."),
+            (shown, _) => format!("Showing {shown} of {} components.", self.count()),
         }
     }
 
     /// How many there are, as far as they were counted.
     fn count(&self) -> String {
         let more = self.asked.narrows() && self.total >= Query::MAX_FOUND;
-        format!("{}{}", Count(self.total), if more { " or more" } else { "" })
+        format!("{}{}", Count(self.total), if more { "+" } else { "" })
     }
 
     fn exports(&self) -> [(&'static str, String); 2] {
@@ -78,26 +80,26 @@ async fn list(
     State(store): State<Store>,
     Parameters(fields): Parameters,
 ) -> Result<Html<String>, Failure> {
-    let asked = Asked::read(&fields);
+    let asked = ListQuery::read(&fields);
     let since = store.position(store.bus().head()).await?;
     let Page { items, next, previous, total } = match asked.query() {
         Some(query) => store.browse(&query).await?,
         None => Page { items: Vec::new(), next: None, previous: None, total: 0 },
     };
-    let shell = Shell {
+    let layout = Layout {
         search: asked.search.clone(),
         keep: asked.pairs_but(&["q"]),
-        ..signed_in.shell(Section::Components)
+        ..signed_in.layout(Section::Components)
     };
     let page = ListPage {
-        shell,
+        layout,
         filters: filters::address(&asked),
         dated: dates::dated(&asked),
         columns: column::chosen(&signed_in.user.preferences.columns),
         items,
         total,
-        next: next.map(|next| asked.link(&[("after", &place::write(&next))])),
-        previous: previous.map(|previous| asked.link(&[("before", &place::write(&previous))])),
+        next: next.map(|next| asked.link(&[("after", &cursor::write(&next))])),
+        previous: previous.map(|previous| asked.link(&[("before", &cursor::write(&previous))])),
         asked,
         since,
     };
@@ -108,7 +110,7 @@ async fn list(
 async fn columns(
     signed_in: SignedIn,
     State(store): State<Store>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let columns = fields.all("column").filter(|name| COLUMNS.iter().any(|column| column.name() == *name));
     let columns = if fields.has("reset") { Vec::new() } else { columns.map(str::to_owned).collect() };

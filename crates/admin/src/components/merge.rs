@@ -1,6 +1,6 @@
 //! Two people changed one component: field by field, what it was, what it is now, and what was typed.
 //!
-//! The page is a form of its own. It carries everything that was typed, and the version that is there now; saving
+//! The page is a separate form. It carries everything that was typed, and the version that is there now; saving
 //! it is one more change of that version, so a third person in between is met in the same way.
 
 use std::collections::BTreeSet;
@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{
     Admin,
-    answer::Answer as _,
+    auth::{Editor, SignedIn},
     failure::Failure,
-    fields::Fields,
+    form_data::FormData,
+    layout::{Layout, Section},
+    render::Answer as _,
     routes::Router,
-    session::{Editor, SignedIn},
-    shell::{Section, Shell},
 };
 
 /// What the name of a choice begins with.
@@ -63,7 +63,7 @@ struct Difference {
 #[derive(Template)]
 #[template(path = "merge.html")]
 struct MergePage {
-    shell: Shell,
+    layout: Layout,
     theirs: Component,
     yours: Draft,
     /// The version that was typed over.
@@ -83,12 +83,12 @@ impl MergePage {
     ) -> Result<Self, Failure> {
         let was = super::history::at_version(store, theirs.id, base).await?;
         let differences = differences(was.map(|was| Draft::of(&was)).as_ref(), &Draft::of(&theirs), &yours);
-        let shell = editor.shell(Section::Components);
-        Ok(Self { shell, theirs, yours, base, differences, incomplete: false })
+        let layout = editor.layout(Section::Components);
+        Ok(Self { layout, theirs, yours, base, differences, incomplete: false })
     }
 
     /// What comes of the choices; nothing where one is missing.
-    fn merged(&self, fields: &Fields) -> Option<Draft> {
+    fn merged(&self, fields: &FormData) -> Option<Draft> {
         let (mut merged, theirs) = (self.yours.clone(), Draft::of(&self.theirs));
         for Difference { key, .. } in &self.differences {
             match fields.get(&format!("{TAKE}{key}"))? {
@@ -117,7 +117,7 @@ async fn choose(
     Editor(editor): Editor,
     State(store): State<Store>,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let theirs = super::find(&store, &id).await?;
     let (version, now) = (fields.number("version")?, theirs.version);
@@ -131,7 +131,7 @@ async fn choose(
     };
     let mut sent = merged.fields();
     sent.push(("version".to_owned(), version.to_string()));
-    super::one::change(Editor(editor), State(store), Path(id), Fields(sent)).await
+    super::item::change(Editor(editor), State(store), Path(id), FormData(sent)).await
 }
 
 fn differences(was: Option<&Draft>, theirs: &Draft, yours: &Draft) -> Vec<Difference> {

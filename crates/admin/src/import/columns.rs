@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{
     Admin,
-    answer::Answer as _,
+    auth::{Editor, SignedIn},
     failure::Failure,
-    fields::Fields,
+    form_data::FormData,
+    layout::{Layout, Section},
+    render::Answer as _,
     routes::Router,
-    session::{Editor, SignedIn},
-    shell::{Section, Shell},
 };
 
 /// How many columns a file may have.
@@ -37,7 +37,7 @@ const SAMPLES: usize = 2;
 const MAX_SAMPLE_CHARS: usize = 40;
 /// What may separate cells: as the form names it, and in words.
 const DELIMITERS: [(char, &str, &str); 4] =
-    [(',', ",", "a comma"), (';', ";", "a semicolon"), ('\t', "tab", "a tab"), ('|', "|", "a bar")];
+    [(',', ",", "Comma"), (';', ";", "Semicolon"), ('\t', "tab", "Tab"), ('|', "|", "Pipe (|)")];
 
 /// The pages of this module.
 pub(super) fn router() -> Router<Admin> {
@@ -52,18 +52,18 @@ pub(super) fn path(id: Uuid) -> String {
 /// How a file begins, where it is one whose columns can be shown.
 pub(super) fn header(content: &[u8], delimiter: u8) -> Result<Header, String> {
     let mut header = Header::read(content, delimiter, SAMPLES)
-        .map_err(|error| format!("This file cannot be taken: {error}."))?;
+        .map_err(|error| format!("This file cannot be imported: {error}."))?;
     if header.columns.len() > MAX_COLUMNS {
         return Err(format!(
-            "The file has {} columns; at most {MAX_COLUMNS} are taken.",
+            "The file has {} columns, but at most {MAX_COLUMNS} are allowed.",
             header.columns.len()
         ));
     }
     if let Some(name) = header.columns.iter().find(|name| name.chars().count() > MAX_COLUMN_CHARS) {
         let name = shortened(name, MAX_COLUMN_CHARS);
         return Err(format!(
-            "The column “{name}” has a longer name than the {MAX_COLUMN_CHARS} characters that are taken. Does \
-             the file begin with a line that names its columns?"
+            "The column name “{name}” is longer than {MAX_COLUMN_CHARS} characters. Does the first line of \
+             the file contain the column names?"
         ));
     }
     for sample in header.samples.iter_mut().flatten() {
@@ -75,7 +75,7 @@ pub(super) fn header(content: &[u8], delimiter: u8) -> Result<Header, String> {
 #[derive(Template)]
 #[template(path = "import_columns.html")]
 struct ColumnsPage {
-    shell: Shell,
+    layout: Layout,
     staged: Staged,
     header: Header,
     settings: Settings,
@@ -93,7 +93,7 @@ struct ShownColumn<'a> {
 
 impl ColumnsPage {
     fn new(editor: &SignedIn, staged: Staged, header: Header, settings: Settings) -> Self {
-        Self { shell: editor.shell(Section::Import), staged, header, settings, error: None }
+        Self { layout: editor.layout(Section::Import), staged, header, settings, error: None }
     }
 
     fn columns(&self) -> impl Iterator<Item = ShownColumn<'_>> {
@@ -151,7 +151,7 @@ async fn choose(
     State(store): State<Store>,
     State(imports): State<Imports>,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
     let turn = imports.turn().await?;

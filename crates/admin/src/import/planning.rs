@@ -41,7 +41,7 @@ pub(super) async fn plan(
     Ok(Ok(rows?))
 }
 
-/// What an error says, as a sentence of its own.
+/// What an error says, as a separate sentence.
 fn sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

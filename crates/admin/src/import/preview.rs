@@ -15,19 +15,19 @@ use inventory_store::{RowKind, Staged, StagedRow, Store};
 
 use super::{
     Imports, columns, find, path, planning,
-    run::{Ended, changes},
+    run::{ImportOutcome, changes},
     shortened,
 };
 use crate::{
     Admin, address,
-    answer::Answer as _,
+    auth::{Editor, SignedIn},
     components::{Difference, changed, filled},
     failure::Failure,
-    fields::Parameters,
-    moment::{Count, Moment},
+    form_data::Parameters,
+    format::{Count, Moment},
+    layout::{Layout, Section},
+    render::Answer as _,
     routes::Router,
-    session::{Editor, SignedIn},
-    shell::{Section, Shell},
 };
 
 /// How many rows a page shows.
@@ -136,9 +136,9 @@ struct Choice {
 #[derive(Template)]
 #[template(path = "import_preview.html")]
 struct PreviewPage {
-    shell: Shell,
+    layout: Layout,
     staged: Staged,
-    ended: Option<Ended>,
+    ended: Option<ImportOutcome>,
     error: Option<String>,
     choices: Vec<Choice>,
     rows: Vec<ShownRow>,
@@ -163,7 +163,7 @@ impl PreviewPage {
 #[derive(Template)]
 #[template(path = "import_running.html")]
 struct RunningPage {
-    shell: Shell,
+    layout: Layout,
     staged: Staged,
     total: u64,
     done: u64,
@@ -174,7 +174,7 @@ struct RunningPage {
 #[derive(Template)]
 #[template(path = "import_done.html")]
 struct DonePage {
-    shell: Shell,
+    layout: Layout,
     staged: Staged,
     created: u64,
     changed: u64,
@@ -191,21 +191,21 @@ async fn page(
     Parameters(fields): Parameters,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
-    let shell = editor.shell(Section::Import);
-    let ended = Ended::of(&staged);
-    if let Some(Ended::Imported { created, changed, unchanged }) = ended {
+    let layout = editor.layout(Section::Import);
+    let ended = ImportOutcome::of(&staged);
+    if let Some(ImportOutcome::Imported { created, changed, unchanged }) = ended {
         let by = format!("import:{}", editor.user.name);
         let list = address::with_query(
             crate::components::PATH,
             [("updated_by", by.as_str()), ("sort", "-updated_at")],
         );
-        let page = DonePage { shell, staged, created, changed, unchanged, list };
+        let page = DonePage { layout, staged, created, changed, unchanged, list };
         return page.answer(StatusCode::OK);
     }
     if let (Some((_, origin)), None) = (staged.started, &ended) {
         let here = imports.done(staged.id);
         let page = RunningPage {
-            shell,
+            layout,
             total: changes(&staged),
             done: here.unwrap_or_default() as u64,
             elsewhere: here.is_none() && origin != store.origin(),
@@ -218,24 +218,28 @@ async fn page(
     }
     let kind = RowKind::ALL.into_iter().find(|kind| word(*kind) == fields.text("kind"));
     let number = fields.text("page").parse().unwrap_or(1).max(1);
-    let page = preview(&store, shell, staged, kind, number).await?;
+    let page = preview(&store, layout, staged, kind, number).await?;
     page.answer(StatusCode::OK)
 }
 
-/// The page for whoever said yes to something else than what is planned now.
-pub(super) async fn moved_on(editor: &SignedIn, store: &Store, staged: Staged) -> Result<Response, Failure> {
+/// The page for a user who confirmed another plan than the present one.
+pub(super) async fn plan_changed(
+    editor: &SignedIn,
+    store: &Store,
+    staged: Staged,
+) -> Result<Response, Failure> {
     if staged.plan == 0 || staged.started.is_some() {
         return Ok(Redirect::to(&path(staged.id)).into_response());
     }
-    let page = preview(store, editor.shell(Section::Import), staged, None, 1).await?;
-    let error = "Nothing was changed: the file was compared anew since you looked at it. Look at it again.";
+    let page = preview(store, editor.layout(Section::Import), staged, None, 1).await?;
+    let error = "Nothing was imported: the preview was refreshed after you opened it. Check it again.";
     let page = PreviewPage { error: Some(error.to_owned()), ..page };
     page.answer(StatusCode::CONFLICT)
 }
 
 async fn preview(
     store: &Store,
-    shell: Shell,
+    layout: Layout,
     staged: Staged,
     kind: Option<RowKind>,
     number: u64,
@@ -259,8 +263,8 @@ async fn preview(
         .chain(each.map(|(kind, label)| choice(label, Some(kind), staged.count(kind))))
         .collect();
     Ok(PreviewPage {
-        shell,
-        ended: Ended::of(&staged),
+        layout,
+        ended: ImportOutcome::of(&staged),
         error: None,
         choices,
         previous: (number > 1).then(|| link(kind, number - 1)),
@@ -287,7 +291,7 @@ async fn shown(store: &Store, rows: &[StagedRow]) -> Result<Vec<ShownRow>, Failu
     Ok(rows.iter().zip(outcomes).map(|(row, outcome)| show(row, outcome, &components, now)).collect())
 }
 
-/// What a row says of a component that is yet to be made: neither what every component is, nor what stands above it.
+/// What a row says of a new component: neither what every component is, nor what stands above it.
 fn told(component: &Component, now: time::OffsetDateTime) -> Vec<Difference> {
     let bare = NewComponent::named(component.name.clone());
     let bare = bare.create(component.id, now, inventory_core::Actor::import());

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Imports, MAX_ROWS, PATH, columns, content, find, keep_plan, path, planning, preview};
-use crate::{Admin, failure::Failure, fields::Fields, routes::Router, session::Editor, who::who};
+use crate::{Admin, actor_label::by, auth::Editor, failure::Failure, form_data::FormData, routes::Router};
 
 /// What is said where the database was away.
-const DATABASE_AWAY: &str = "Nothing was changed, because the database did not answer. Try it again.";
+const DATABASE_AWAY: &str = "Nothing was imported, because the database did not respond. Try again.";
 /// How many of the rows are named that others came before.
 const MAX_NAMED: usize = 10;
 
@@ -27,14 +27,14 @@ pub(super) fn router() -> Router<Admin> {
     Router::new()
         .route("/admin/import/{id}/run", post(run))
         .route("/admin/import/{id}/progress", get(progress))
-        .route("/admin/import/{id}/preview", post(anew))
+        .route("/admin/import/{id}/preview", post(replan))
         .route("/admin/import/{id}/discard", post(discard))
 }
 
 /// How an import ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Ended {
+pub(super) enum ImportOutcome {
     /// It was carried out.
     Imported { created: u64, changed: u64, unchanged: u64 },
     /// Others changed what it is about after it was looked at, so nothing was carried out. The lines, each with what
@@ -46,7 +46,7 @@ pub(super) enum Ended {
     Unknown,
 }
 
-impl Ended {
+impl ImportOutcome {
     /// What was noted with a file.
     pub(super) fn of(staged: &Staged) -> Option<Self> {
         serde_json::from_str(staged.outcome.as_deref()?).ok()
@@ -63,26 +63,26 @@ async fn run(
     State(store): State<Store>,
     State(imports): State<Imports>,
     Path(id): Path<String>,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
     let plan = fields.number("plan")?;
     if plan != staged.plan {
-        return preview::moved_on(&editor, &store, staged).await;
+        return preview::plan_changed(&editor, &store, staged).await;
     }
     if staged.plan > 0 && staged.count(RowKind::Faulty) == 0 && store.start_staged(staged.id, plan).await? {
         let (id, running) = (staged.id, Progress::default());
         let noted = imports.running(id, running.clone());
         let actor = Actor::user_import(&editor.user.name);
-        // On a task of its own: whoever asked may close the page meanwhile.
+        // In a separate task: the user may close the page meanwhile.
         tokio::spawn(async move {
             let ended = carry_out(&store, &imports, &staged, actor, running).await;
             if let Err(failure) = note(&store, &imports, &staged, ended).await {
-                tracing::error!(import = %id, ?failure, "how an import ended could not be noted");
+                tracing::error!(import = %id, ?failure, "failed to record the outcome of an import");
             }
             drop(noted);
             if let Err(error) = store.index_search().await {
-                tracing::warn!(%error, "what was imported could not be put into the index of the search");
+                tracing::warn!(%error, "failed to add imported components to the search index");
             }
         });
     }
@@ -90,7 +90,7 @@ async fn run(
 }
 
 fn parse(id: &str) -> Result<Uuid, Failure> {
-    id.parse().map_err(|_| Failure::NotFound("There is no such upload.".to_owned()))
+    id.parse().map_err(|_| Failure::NotFound("This upload no longer exists.".to_owned()))
 }
 
 /// One write: all or nothing.
@@ -100,7 +100,7 @@ async fn carry_out(
     staged: &Staged,
     actor: Actor,
     progress: Progress,
-) -> Result<Ended, Failure> {
+) -> Result<ImportOutcome, Failure> {
     let _turn = imports.turn_to_write().await?;
     let limit = MAX_ROWS as u64;
     let rows = store.staged_rows(staged.id, None, 0, limit).await?;
@@ -113,7 +113,7 @@ async fn carry_out(
     }
     let (lines, operations) = planning::operations(&rows)?;
     drop(rows);
-    let imported = Ended::Imported {
+    let imported = ImportOutcome::Imported {
         created: staged.count(RowKind::Create),
         changed: staged.count(RowKind::Change),
         unchanged: staged.count(RowKind::Unchanged),
@@ -125,47 +125,46 @@ async fn carry_out(
         Ok(_) => imported,
         Err(WriteError::Conflict(OperationErrors(errors))) => overtaken(&lines, &errors),
         Err(WriteError::Failure(error @ WriteFailure::OutcomeUnknown)) => {
-            tracing::error!(import = %staged.id, %error, "the outcome of an import is not known");
-            Ended::Unknown
+            tracing::error!(import = %staged.id, %error, "outcome of an import unknown");
+            ImportOutcome::Unknown
         }
         Err(WriteError::Failure(error @ (WriteFailure::Busy | WriteFailure::Unavailable(_)))) => {
-            tracing::error!(import = %staged.id, %error, "an import failed");
-            Ended::Failed(DATABASE_AWAY.to_owned())
+            tracing::error!(import = %staged.id, %error, "import failed");
+            ImportOutcome::Failed(DATABASE_AWAY.to_owned())
         }
         Err(WriteError::Failure(error)) => return Err(error.into()),
     })
 }
 
-fn overtaken(lines: &[u64], errors: &[OperationError]) -> Ended {
+fn overtaken(lines: &[u64], errors: &[OperationError]) -> ImportOutcome {
     let named = errors.iter().take(MAX_NAMED).map(|OperationError { index, conflict }| {
         let what = match conflict {
             Conflict::Stale(current) => {
-                format!("{} was changed by {} meanwhile", current.name, who(&current.updated_by))
+                format!("{} was changed {} in the meantime", current.name, by(&current.updated_by))
             }
-            Conflict::NoComponent(_) => "its component was deleted meanwhile".to_owned(),
+            Conflict::NoComponent(_) => "its component was deleted in the meantime".to_owned(),
             Conflict::SkuTaken(_) | Conflict::Invalid(_) => conflict.to_string(),
         };
         (lines.get(*index).copied().unwrap_or_default(), what)
     });
-    Ended::Overtaken { rows: named.collect(), more: errors.len().saturating_sub(MAX_NAMED) }
+    ImportOutcome::Overtaken { rows: named.collect(), more: errors.len().saturating_sub(MAX_NAMED) }
 }
 
-/// Notes how it ended. Where others came before, the file is compared anew.
+/// Notes how it ended. If others changed its components first, the file is compared again.
 async fn note(
     store: &Store,
     imports: &Imports,
     staged: &Staged,
-    ended: Result<Ended, Failure>,
+    ended: Result<ImportOutcome, Failure>,
 ) -> Result<(), Failure> {
     let ended = ended.unwrap_or_else(|failure| {
-        tracing::error!(import = %staged.id, ?failure, "an import failed");
-        Ended::Failed(match failure {
+        tracing::error!(import = %staged.id, ?failure, "import failed");
+        ImportOutcome::Failed(match failure {
             Failure::Unavailable(_) => DATABASE_AWAY.to_owned(),
-            _ => "Nothing was changed, because something went wrong. It is in the log, for whoever runs the service."
-                .to_owned(),
+            _ => "Nothing was imported, because something went wrong. The error was logged.".to_owned(),
         })
     });
-    if matches!(ended, Ended::Overtaken { .. } | Ended::Unknown) {
+    if matches!(ended, ImportOutcome::Overtaken { .. } | ImportOutcome::Unknown) {
         let settings = columns::parsed(staged)?;
         let turn = imports.turn().await?;
         let content = content(store, &turn, staged).await?;
@@ -173,7 +172,7 @@ async fn note(
             return keep_plan(store, staged.id, &settings, rows, Some(ended.text())).await;
         }
     }
-    let done = matches!(ended, Ended::Imported { .. });
+    let done = matches!(ended, ImportOutcome::Imported { .. });
     Ok(store.end_staged(staged.id, staged.plan, ended.text(), done).await?)
 }
 
@@ -203,8 +202,8 @@ pub(super) fn changes(staged: &Staged) -> u64 {
     staged.count(RowKind::Create) + staged.count(RowKind::Change)
 }
 
-/// Compares a file anew with what there is.
-async fn anew(
+/// Compares a file again with the present components.
+async fn replan(
     Editor(editor): Editor,
     State(store): State<Store>,
     State(imports): State<Imports>,

@@ -1,11 +1,11 @@
 //! How a file is to be read: what separates its cells, and which columns fill which fields.
 
 use inventory_core::Field;
-use inventory_csv::{Form, Header, Mapping, Slot};
+use inventory_csv::{Form, Header, Mapping, TargetField};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_CUSTOM_VALUES, MAX_ROWS};
-use crate::fields::Fields;
+use crate::form_data::FormData;
 
 /// How the names begin of the fields of the form that say what fills a field.
 pub(super) const FILL: &str = "fill.";
@@ -63,7 +63,7 @@ impl Settings {
             fills.push((field.as_str().to_owned(), found.map(|column| template(column)).unwrap_or_default()));
         }
         for column in &header.columns {
-            if matches!(Slot::named(column), Ok(Slot::Id | Slot::CustomField(_))) {
+            if matches!(TargetField::named(column), Ok(TargetField::Id | TargetField::CustomField(_))) {
                 fills.push((column.clone(), template(column)));
             }
         }
@@ -71,7 +71,7 @@ impl Settings {
     }
 
     /// What was typed into the form for a file, right or wrong.
-    pub(super) fn read(fields: &Fields, header: &Header) -> Self {
+    pub(super) fn read(fields: &FormData, header: &Header) -> Self {
         let filled = fields
             .0
             .iter()
@@ -81,7 +81,7 @@ impl Settings {
             let named = fields.text(&format!("{CUSTOM}{index}")).trim();
             if !named.is_empty() {
                 fills.push((format!("{CUSTOM_FIELDS}{named}"), template(column)));
-            } else if let Ok(Slot::CustomField(_)) = Slot::named(column) {
+            } else if let Ok(TargetField::CustomField(_)) = TargetField::named(column) {
                 fills.push((column.clone(), String::new()));
             }
         }
@@ -112,16 +112,16 @@ impl Settings {
         names.find_map(|(name, _)| name.strip_prefix(CUSTOM_FIELDS)).unwrap_or_default()
     }
 
-    /// The same for whoever reads the file, or what is wrong with it.
+    /// The same for reading the file, or what is wrong with it.
     pub(super) fn mappings(&self) -> Result<Vec<Mapping>, String> {
         if self.list_separator.is_empty() {
-            return Err("Say what separates tags within a cell, such as a comma.".to_owned());
+            return Err("Enter the tag separator, such as a comma.".to_owned());
         }
         let mapping = |(name, template): &(String, String)| {
             let mapping = format!("{name}={template}").parse();
             mapping.map_err(|error| match name.strip_prefix(CUSTOM_FIELDS) {
-                Some(custom) => format!("The custom field {custom:?}: {error}."),
-                None => format!("What fills {name} {error}."),
+                Some(custom) => format!("Custom field {custom:?}: {error}."),
+                None => format!("The value for {name} {error}."),
             })
         };
         self.fills.iter().map(mapping).collect()
@@ -141,13 +141,13 @@ impl Settings {
 
     /// Whether every column is one of a field by its name, as in a file that was exported.
     pub(super) fn are_plain(header: &Header) -> bool {
-        header.columns.iter().all(|column| Slot::named(column).is_ok())
+        header.columns.iter().all(|column| TargetField::named(column).is_ok())
             && header.columns.iter().any(|column| column == Field::Sku.as_str())
     }
 }
 
 /// What separates the cells, as the form says; only an ASCII character can.
-pub(super) fn delimiter(fields: &Fields) -> char {
+pub(super) fn delimiter(fields: &FormData) -> char {
     match fields.text("delimiter") {
         ";" => ';',
         "tab" => '\t',
@@ -199,13 +199,13 @@ mod tests {
         let header = header(&["sku", "Reach"]);
         let fields = |custom: &str| {
             let fields = [("fill.sku", "{sku}"), ("list_separator", ","), ("custom.1", custom)];
-            Fields(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
+            FormData(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
         };
         let settings = Settings::read(&fields("reach"), &header);
         assert_eq!(settings.custom("Reach"), "reach");
         assert_eq!(settings.mappings().unwrap().len(), 2);
         let wrong = Settings::read(&fields("Reach!"), &header);
         assert_eq!(wrong.custom("Reach"), "Reach!");
-        assert!(wrong.mappings().unwrap_err().starts_with("The custom field \"Reach!\": "));
+        assert!(wrong.mappings().unwrap_err().starts_with("Custom field \"Reach!\": "));
     }
 }

@@ -27,17 +27,17 @@ use super::{
 };
 use crate::{
     Admin,
-    answer::Answer as _,
+    auth::{Editor, SignedIn},
     failure::Failure,
-    moment::{Count, Moment},
+    format::{Count, Moment},
+    layout::{Layout, Section},
+    render::Answer as _,
     routes::Router,
-    session::{Editor, SignedIn},
-    shell::{Section, Shell},
 };
 
 /// How long a file may be, in bytes.
 const MAX_FILE_BYTES: usize = 8 * 1024 * 1024;
-/// How much of a file that is too long is read away, in bytes, so that whoever sends it comes to read why it is not
+/// How much of a file that is too long is read away, in bytes, so that its sender can read why it is not
 /// taken.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// Seconds after which an upload may be tried again for which there was no room.
@@ -53,7 +53,7 @@ pub(super) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "import.html")]
 struct UploadPage {
-    shell: Shell,
+    layout: Layout,
     waiting: Vec<Staged>,
     error: Option<String>,
 }
@@ -82,7 +82,7 @@ async fn answer(
         Some((status, error)) => (status, Some(error)),
         None => (StatusCode::OK, None),
     };
-    let page = UploadPage { shell: editor.shell(Section::Import), waiting, error };
+    let page = UploadPage { layout: editor.layout(Section::Import), waiting, error };
     let mut response = page.answer(status)?;
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
@@ -117,33 +117,29 @@ impl Refusal {
             Self::TooLong => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!(
-                    "The file is longer than {} MB, which is the most here. Split it, or have it imported at the \
-                     command line.",
+                    "The file is larger than {} MB. Split it, or import it from the command line.",
                     UploadPage::max_megabytes()
                 ),
             ),
             Self::Broken => (
                 StatusCode::BAD_REQUEST,
-                "The file did not arrive whole: it took too long, or the connection broke. Nothing was kept. Try \
-                 it again."
-                    .to_owned(),
+                "The upload was interrupted or took too long. Nothing was saved. Try again.".to_owned(),
             ),
             Self::Busy => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "Other files are being uploaded, and there is no room for another. Nothing was kept. Try it again in \
-                 a moment."
+                "Too many files are being uploaded right now. Nothing was saved. Try again in a moment."
                     .to_owned(),
             ),
             Self::Overtaken => (
                 StatusCode::CONFLICT,
                 format!(
-                    "Nothing was kept, because newer uploads of yours took the place of this one: at most {} wait. \
-                     Import or discard one of them, and upload this one again.",
+                    "Your newer uploads replaced this one: at most {} are kept. Import or discard one of \
+                     them, then upload this file again.",
                     Staged::MAX_OF_A_USER
                 ),
             ),
             Self::Missing => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "Choose a file that has something in it.".to_owned())
+                (StatusCode::UNPROCESSABLE_ENTITY, "Choose a file that is not empty.".to_owned())
             }
             Self::Unfit(sentence) => (StatusCode::UNPROCESSABLE_ENTITY, sentence),
         }
@@ -182,7 +178,7 @@ async fn upload(
     let id = match store.stage(editor.user.id, &name, content, settings.text()).await {
         Ok(id) => id,
         Err(StageError::Full) => {
-            let full = "As many files wait to be imported as there is room for. Try it again later.";
+            let full = "Too many uploaded files are waiting to be imported. Try again later.";
             return answer(&editor, &store, Some((StatusCode::SERVICE_UNAVAILABLE, full.to_owned()))).await;
         }
         Err(StageError::Read(error)) => return Err(error.into()),
@@ -231,10 +227,10 @@ async fn bytes(mut field: Field<'_>, room: usize) -> Result<Vec<u8>, Refusal> {
 fn read(content: Vec<u8>) -> Result<(Arc<Vec<u8>>, Header, Settings), Refusal> {
     let unfit = |sentence: &str| Err(Refusal::Unfit(sentence.to_owned()));
     if content.starts_with(b"PK\x03\x04") || content.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
-        return unfit("This is a workbook of a spreadsheet. Save it there as CSV (UTF-8), and upload that.");
+        return unfit("This is a spreadsheet workbook. Save it as CSV (UTF-8) and upload that file.");
     }
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) || content.contains(&0) {
-        return unfit("This is no text in UTF-8. Save it as CSV (UTF-8), and upload that.");
+        return unfit("This is not UTF-8 text. Save it as CSV (UTF-8) and upload that file.");
     }
     let delimiter = Header::delimiter(&content);
     let header = columns::header(&content, delimiter).map_err(Refusal::Unfit)?;

@@ -8,11 +8,11 @@ use inventory_store::Store;
 use super::{PATH, Row};
 use crate::{
     Admin, address,
+    auth::SignedIn,
     failure::Failure,
-    fields::Parameters,
+    form_data::Parameters,
+    layout::{Layout, Section},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
 };
 
 /// How many tokens a page shows.
@@ -26,10 +26,10 @@ pub(super) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "tokens.html")]
 struct TokensPage {
-    shell: Shell,
+    layout: Layout,
     /// Whether everybody's are shown.
     of_all: bool,
-    /// Whether those are shown that are good for nothing any more, instead of those that are good.
+    /// Whether revoked and expired tokens are shown instead of active ones.
     ended: bool,
     tokens: Vec<Row>,
     /// Whether this page is not the first.
@@ -65,7 +65,7 @@ async fn list(
         address::with_query(PATH, [("show", show), ("before", &last.id.to_string())])
     });
     let page = TokensPage {
-        shell: signed_in.shell(Section::Tokens),
+        layout: signed_in.layout(Section::Tokens),
         of_all,
         ended,
         tokens,

@@ -7,21 +7,20 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use inventory_api::Client;
 use inventory_core::{Role, Scope, Scopes, Token};
+use inventory_http::Client;
 use inventory_store::{NewToken, Store, TokenConflict, Tokens, WriteError};
 use time::Duration;
 
 use crate::{
     Admin,
-    answer::Answer as _,
+    auth::SignedIn,
     failure::Failure,
-    fields::Fields,
-    moment::Moment,
-    people,
+    form_data::FormData,
+    format::Moment,
+    layout::{Layout, Section},
+    render::{self, Answer as _},
     routes::Router,
-    session::SignedIn,
-    shell::{Section, Shell},
 };
 
 /// How many days a token is good for unless someone chooses otherwise.
@@ -46,7 +45,7 @@ struct Typed {
 #[derive(Template)]
 #[template(path = "token_new.html")]
 struct NewTokenPage {
-    shell: Shell,
+    layout: Layout,
     role: Role,
     typed: Typed,
     name_error: Option<String>,
@@ -56,8 +55,8 @@ struct NewTokenPage {
 
 impl NewTokenPage {
     fn new(signed_in: &SignedIn, typed: Typed) -> Self {
-        let (shell, role) = (signed_in.shell(Section::Tokens), signed_in.user.role);
-        Self { shell, role, typed, name_error: None, scopes_error: None, days_error: None }
+        let (layout, role) = (signed_in.layout(Section::Tokens), signed_in.user.role);
+        Self { layout, role, typed, name_error: None, scopes_error: None, days_error: None }
     }
 
     /// The scopes to choose from.
@@ -74,10 +73,10 @@ impl NewTokenPage {
 /// What a scope opens, as it is told where one is chosen.
 fn about(scope: Scope) -> &'static str {
     match scope {
-        Scope::Read => "read components and events",
-        Scope::Write => "change components, and read them",
-        Scope::Metrics => "read the metrics, and nothing else",
-        Scope::Admin => "everything",
+        Scope::Read => "view components and events",
+        Scope::Write => "view and change components",
+        Scope::Metrics => "view metrics only",
+        Scope::Admin => "full access",
     }
 }
 
@@ -93,10 +92,10 @@ async fn create(
     State(store): State<Store>,
     uri: Uri,
     headers: HeaderMap,
-    fields: Fields,
+    fields: FormData,
 ) -> Result<Response, Failure> {
     let scopes = fields.all("scope").map(str::parse).collect::<Result<Vec<Scope>, _>>();
-    let scopes = scopes.map_err(|error| Failure::BadRequest(format!("A scope {error}.")))?;
+    let scopes = scopes.map_err(|error| Failure::BadRequest(format!("The scope {error}.")))?;
     let typed = Typed {
         name: fields.text("name").trim().to_owned(),
         scopes: Scopes::of(scopes),
@@ -119,7 +118,7 @@ async fn create(
     match store.tokens().create(new, signed_in.actor()).await {
         Ok((token, secret)) => {
             let page = MadePage {
-                shell: signed_in.shell(Section::Tokens),
+                layout: signed_in.layout(Section::Tokens),
                 example: example(&token, &secret, &base(client, &uri, &headers)),
                 token: token.as_ref().clone(),
                 secret,
@@ -127,7 +126,7 @@ async fn create(
             Ok(([(header::CACHE_CONTROL, NO_STORE)], Html(page.render()?)).into_response())
         }
         Err(WriteError::Conflict(conflict @ TokenConflict::NameTaken(_))) => {
-            page.name_error = Some(people::sentence(conflict));
+            page.name_error = Some(render::sentence(conflict));
             page.answer(StatusCode::CONFLICT)
         }
         // Without an owner: the user was removed since the request began.
@@ -143,10 +142,10 @@ fn wrong_name(name: &str) -> Option<String> {
 
 fn wrong_scopes(scopes: &Scopes, role: Role) -> Option<String> {
     if scopes.is_empty() {
-        return Some("Choose at least one: a token without any is good for nothing.".to_owned());
+        return Some("Choose at least one permission.".to_owned());
     }
     let beyond = scopes.iter().find(|scope| !role.allows(*scope))?;
-    Some(format!("The scope {beyond} is more than your role, {role}, may do."))
+    Some(format!("Your role, {role}, does not allow the scope {beyond}."))
 }
 
 /// After how many days a token expires, if it does.
@@ -155,13 +154,13 @@ fn days(text: &str) -> Result<Option<u16>, String> {
         return Ok(None);
     }
     let days = text.parse().ok().filter(|days| (1..=MAX_DAYS).contains(days));
-    days.map(Some).ok_or_else(|| format!("Give a number of days from 1 to {MAX_DAYS}, or nothing."))
+    days.map(Some).ok_or_else(|| format!("Enter a number of days from 1 to {MAX_DAYS}, or leave it blank."))
 }
 
 #[derive(Template)]
 #[template(path = "token_made.html")]
 struct MadePage {
-    shell: Shell,
+    layout: Layout,
     token: Token,
     secret: String,
     /// A line for a shell that uses it.
@@ -187,7 +186,7 @@ fn example(token: &Token, secret: &str, base: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use inventory_api::Client;
+    use inventory_http::Client;
 
     use super::*;
 

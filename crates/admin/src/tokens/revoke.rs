@@ -12,11 +12,11 @@ use inventory_store::{Store, TokenKey, TokenNotFound, WriteError};
 use super::PATH;
 use crate::{
     Admin,
+    auth::SignedIn,
     failure::Failure,
-    people,
+    layout::{Flash, Layout, Section},
+    render,
     routes::Router,
-    session::SignedIn,
-    shell::{Notice, Section, Shell},
 };
 
 /// The pages of this module.
@@ -27,7 +27,7 @@ pub(super) fn router() -> Router<Admin> {
 #[derive(Template)]
 #[template(path = "token_revoke.html")]
 struct RevokePage {
-    shell: Shell,
+    layout: Layout,
     token: Token,
 }
 
@@ -37,7 +37,7 @@ async fn confirm(
     Path(id): Path<String>,
 ) -> Result<Html<String>, Failure> {
     let token = find(&signed_in, &store, &id).await?;
-    Ok(Html(RevokePage { shell: signed_in.shell(Section::Tokens), token }.render()?))
+    Ok(Html(RevokePage { layout: signed_in.layout(Section::Tokens), token }.render()?))
 }
 
 async fn revoke(
@@ -47,13 +47,13 @@ async fn revoke(
 ) -> Result<Response, Failure> {
     let token = find(&signed_in, &store, &id).await?;
     match store.tokens().revoke(TokenKey::Id(token.id), signed_in.actor()).await {
-        Ok(_) => Ok(people::done(PATH, &Notice::TokenRevoked)),
+        Ok(_) => Ok(render::done(PATH, &Flash::TokenRevoked)),
         Err(WriteError::Conflict(TokenNotFound(_))) => Err(no_token()),
         Err(WriteError::Failure(failure)) => Err(failure.into()),
     }
 }
 
-/// The token with this id, where whoever asks may revoke it: their own, and as an administrator any.
+/// The token with this id, if the user may revoke it: their own, and as an administrator any.
 async fn find(signed_in: &SignedIn, store: &Store, id: &str) -> Result<Token, Failure> {
     let id = id.parse().map(TokenId).map_err(|_| no_token())?;
     let found =
@@ -67,5 +67,5 @@ async fn find(signed_in: &SignedIn, store: &Store, id: &str) -> Result<Token, Fa
 }
 
 fn no_token() -> Failure {
-    Failure::NotFound("There is no such token. It may be revoked already.".to_owned())
+    Failure::NotFound("This token does not exist, or it was already revoked.".to_owned())
 }

@@ -36,16 +36,16 @@ async function fifty(page) {
   await page.goto(`${base}/admin/`);
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Import" }).click();
   await page.getByLabel("File").setInputFiles({ name: "long.csv", mimeType: "text/csv", buffer: Buffer.alloc(8 * 1024 * 1024 + 1, "x") });
-  await until(page, "The file is longer than 8 MB");
+  await until(page, "The file is larger than 8 MB");
   await picture(page, "import");
   const rows = numbers(50).map((number) => `R${number},Device,"Resistor, ${number} Ω",red,${number % 2 ? "smd" : "smd,chip"}`.replace(/(smd,chip)$/, '"$1"'));
   await upload(page, file("resistors.csv", ["Part Number,Library,Description,Colour,Keywords", ...rows]));
-  await until(page, "What do the columns of resistors.csv mean?");
+  await until(page, "Map columns of resistors.csv");
   await page.getByLabel("SKU").fill("{Library}/{Number}");
-  await page.getByLabel("Custom field for the column Colour").fill("colour");
+  await page.getByLabel("Custom field for column Colour").fill("colour");
   await page.getByRole("button", { name: "Preview" }).click();
   await until(page, "which the file does not have");
-  assert((await page.getByLabel("Custom field for the column Colour").inputValue()) === "colour", "what was typed is still there");
+  assert((await page.getByLabel("Custom field for column Colour").inputValue()) === "colour", "what was typed is still there");
   await picture(page, "import-columns");
   await page.getByLabel("SKU").fill("{Library}/{Part Number}");
   await page.getByRole("button", { name: "Preview" }).click();
@@ -59,25 +59,25 @@ async function fifty(page) {
   assert((await figure("inventory_components_created_total")) === created + 50, "fifty more were created");
   assert((await figure("inventory_components_total")) === total + 50, "the gauge moved by as much");
   await picture(page, "import-done");
-  await page.getByRole("link", { name: "Show what you imported" }).click();
+  await page.getByRole("link", { name: "Show imported components" }).click();
   await until(page, "R49");
 }
 
 async function wrongAndOvertaken(page) {
   await upload(page, file("wrong.csv", ["sku,name,unit_cost,datasheet_url", "Device/R0,R0,cheap,www.example.org", ",R1,1,", "Device/R2,,1,"]));
-  await until(page, "3 rows are wrong, so nothing can be imported");
-  await page.getByRole("link", { name: "Errors" }).click();
+  await until(page, "3 rows have errors. Nothing is imported until they are fixed.");
+  await page.getByRole("link", { name: "3 Errors" }).click();
   await until(page, "must be a decimal");
   await picture(page, "import-errors");
-  await page.getByRole("button", { name: "Discard the file" }).click();
+  await page.getByRole("button", { name: "Discard file" }).click();
   await until(page, "Import a CSV file");
   await upload(page, file("changes.csv", ["sku,name,description,tags", "Device/R0,R0,Zero ohm,smd", "Device/R1,R1,,", 'Device/R2,R2,"Resistor, 2 Ω","smd,chip"']));
   await until(page, "Import: 0 to create, 2 to change");
   await picture(page, "import-changes");
   await change("Device/R0", { description: "theirs" });
   await page.getByRole("button", { name: "Import" }).click();
-  await until(page, "others changed what it is about");
-  await until(page, "Line 2: R0 was changed by token bootstrap meanwhile.");
+  await until(page, "others changed some of these components");
+  await until(page, "Line 2: R0 was changed by token bootstrap in the meantime.");
   await picture(page, "import-overtaken");
   await page.getByRole("button", { name: "Import" }).click();
   await until(page, "changes.csv was imported");
@@ -120,7 +120,7 @@ async function exported(page) {
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
   assert(lines.length === 2 && lines[1].includes(",'=1+1,a formula,"), `no cell is run by a spreadsheet: ${lines[1]}`);
   await upload(page, { name: "components.csv", mimeType: "text/csv", buffer: readFileSync(path) });
-  await until(page, "there is nothing to import");
+  await until(page, "Nothing to import");
 }
 
 await visit(async ({ open }) => {

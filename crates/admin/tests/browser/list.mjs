@@ -43,12 +43,12 @@ async function filters(page) {
   const maker = page.getByLabel("Microchip");
   await maker.focus();
   await page.keyboard.press("Space");
-  await until(page, "Manufacturer is Microchip");
+  await until(page, "Manufacturer: Microchip");
   await page.locator("#filters[data-loaded*=Microchip]").waitFor();
   await focused(page, '[value="Microchip"]');
   assert((await names(page)).length === 12, "the list has one maker");
   await page.locator("#filters summary", { hasText: "Unit" }).first().waitFor();
-  await page.locator("#filters summary").getByText("Not filled in").click();
+  await page.locator("#filters summary").getByText("Missing values").click();
   await page.getByLabel("No SKU").check();
   await page.locator(".chip", { hasText: "No SKU" }).waitFor();
   // From the years to a day, which is one chip.
@@ -64,18 +64,18 @@ async function filters(page) {
   // What lies half under the bar at the top is no small target.
   await page.evaluate(() => window.scrollTo(0, 0));
   await picture(page, "dates");
-  await page.getByRole("link", { name: "Remove the filter: Created on" }).click();
+  await page.getByRole("link", { name: "Remove filter: Created on" }).click();
   await page.locator(".chip", { hasText: "Created on " }).waitFor({ state: "detached" });
   assert(await page.evaluate(() => window.here), "all this was one page");
   await page.getByRole("link", { name: "Clear all" }).click();
   await page.locator(".chips").waitFor({ state: "detached" });
   // What there are many of has a page.
   await page.locator("#filters:not([aria-busy])").waitFor();
-  await page.getByRole("link", { name: "More of Manufacturer" }).click();
+  await page.getByRole("link", { name: "More values for Manufacturer" }).click();
   await page.locator("h1", { hasText: "Manufacturer" }).waitFor();
   await picture(page, "values");
   await page.getByRole("link", { name: /Bourns/ }).click();
-  await until(page, "Manufacturer is Bourns");
+  await until(page, "Manufacturer: Bourns");
 }
 
 async function onAPhone(page) {
@@ -185,13 +185,13 @@ async function palette(page) {
   await page.locator('html[data-theme="dark"]').waitFor();
   assert(page.url().endsWith("/admin/components/new"), "the theme goes back to where it was chosen");
   await openPalette(page);
-  await page.keyboard.type("theme auto");
-  await page.locator("#palette [aria-selected=true]", { hasText: "auto" }).waitFor();
+  await page.keyboard.type("theme system");
+  await page.locator("#palette [aria-selected=true]", { hasText: "system" }).waitFor();
   await page.keyboard.press("Enter");
   await page.locator("html:not([data-theme])").waitFor();
   await openPalette(page);
   await page.keyboard.type("nothing-like-it");
-  await page.locator("#palette .none", { hasText: "Nothing matches." }).waitFor();
+  await page.locator("#palette .none", { hasText: "No matches." }).waitFor();
   await page.keyboard.press("Escape");
   await page.locator("#palette:not([open])").waitFor({ state: "attached" });
   await page.goto(`${base}/admin/palette?q=74hc`);
@@ -201,14 +201,14 @@ async function palette(page) {
 async function everything(page) {
   await page.goto(`${base}/admin/components?manufacturer=Kemet`);
   await page.locator('input[name="row"]').first().check();
-  await page.getByLabel("All 12 that match").check();
-  await page.getByLabel("What to do with them").selectOption("set");
+  await page.getByLabel("All matching (12)").check();
+  await page.getByLabel("Bulk action").selectOption("set");
   await page.getByRole("button", { name: "Continue" }).click();
-  await until(page, "Change a field of 12 components");
+  await until(page, "Change a field in 12 components");
   await page.locator('select[name="field"]').selectOption("unit");
   await page.locator('input[name="value"]').fill("bag");
   await picture(page, "bulk-field");
-  await page.getByRole("button", { name: "Change a field" }).click();
+  await page.getByRole("button", { name: "Change field" }).click();
   await until(page, "12 components changed.");
   assert((await page.locator("#list tbody tr").count()) === 12, "the list is the one from before");
 }
@@ -220,13 +220,13 @@ async function withoutScript(open) {
   await page.getByRole("link", { name: "Choose filters" }).click();
   await page.getByLabel("Microchip").check();
   await page.getByRole("button", { name: "Apply" }).click();
-  await until(page, "Manufacturer is Microchip");
+  await until(page, "Manufacturer: Microchip");
   await page.getByRole("link", { name: "By date" }).first().click();
   await page.locator("#created_at ul a").first().click();
   await page.locator(".chip", { hasText: "Created in" }).waitFor();
   assert(new URL(page.url()).searchParams.get("sort") === "name", "the order is kept");
   await page.getByRole("link", { name: "Go to" }).click();
-  await page.getByLabel("A component, a page or an action").fill("74hc042");
+  await page.getByLabel("Find a component, page or action").fill("74hc042");
   await page.getByRole("button", { name: "Find" }).click();
   await page.locator("#found a", { hasText: "74HC042" }).click();
   await page.locator("h1", { hasText: "74HC042" }).waitFor();

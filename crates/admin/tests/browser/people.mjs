@@ -20,28 +20,28 @@ async function addUser(page, name, role) {
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("radio", { name: role }).check();
   await page.getByLabel("New password", { exact: true }).fill(PASSWORD);
-  await page.getByLabel("New password once more").fill(PASSWORD);
+  await page.getByLabel("Confirm password").fill(PASSWORD);
   await page.getByRole("button", { name: "Add" }).click();
 }
 
 async function users(page) {
   await page.goto(`${base}/admin/`);
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Users" }).click();
-  await page.getByRole("link", { name: "Add a user" }).click();
+  await page.getByRole("link", { name: "Add user" }).click();
   await picture(page, "user-new");
   await page.getByLabel("Name", { exact: true }).fill("Anna");
   await page.getByRole("radio", { name: "editor" }).check();
   await page.getByLabel("New password", { exact: true }).fill(PASSWORD);
-  await page.getByLabel("New password once more").fill(OTHER);
+  await page.getByLabel("Confirm password").fill(OTHER);
   await page.getByRole("button", { name: "Add" }).click();
-  await until(page, "Nobody was added yet:");
+  await until(page, "The user was not added.");
   assert((await page.getByLabel("Name", { exact: true }).inputValue()) === "Anna", "what was typed is still there");
   assert(await page.getByRole("radio", { name: "editor" }).isChecked(), "what was chosen is still there");
   await picture(page, "user-new-errors");
   await addUser(page, "anna", "editor");
-  await until(page, "The user was added.");
+  await until(page, "User added.");
   await addUser(page, "viktor", "viewer");
-  await until(page, "The user was added.");
+  await until(page, "User added.");
   await page.goto(`${base}/admin/users`);
   await picture(page, "users");
 }
@@ -60,7 +60,7 @@ async function oneUser(open, page) {
   await page.getByRole("radio", { name: "viewer" }).check();
   await page.getByRole("button", { name: "Save" }).click();
   await told(page, "Saved.");
-  // The very next request of whoever is signed in obeys.
+  // The very next request of the signed-in user obeys.
   await anna.goto(`${base}/admin/components/new`);
   await anna.getByRole("heading", { name: "Not allowed" }).waitFor();
   await picture(anna, "forbidden");
@@ -68,7 +68,7 @@ async function oneUser(open, page) {
   // Another administrator had the page open.
   await stale.getByRole("checkbox", { name: "Disabled" }).check();
   await stale.getByRole("button", { name: "Save" }).click();
-  await until(stale, "admin changed this user meanwhile, so nothing was saved.");
+  await until(stale, "This user was changed by admin in the meantime, so nothing was saved.");
   assert(await stale.getByRole("checkbox", { name: "Disabled" }).isChecked(), "what was chosen is still there");
   await picture(stale, "user-stale");
   await stale.getByRole("radio", { name: "viewer" }).check();
@@ -80,13 +80,13 @@ async function oneUser(open, page) {
   await anna.context().close();
   await page.reload();
   await page.getByLabel("New password", { exact: true }).fill(OTHER);
-  await page.getByLabel("New password once more").fill(OTHER);
-  await page.getByRole("button", { name: "Set the password" }).click();
-  await until(page, "The password was changed.");
+  await page.getByLabel("Confirm password").fill(OTHER);
+  await page.getByRole("button", { name: "Set password" }).click();
+  await until(page, "Password changed.");
   await page.getByRole("link", { name: "Remove" }).click();
   await picture(page, "user-remove");
   await page.getByRole("button", { name: "Remove" }).click();
-  await until(page, "The user was removed.");
+  await until(page, "User removed.");
   assert((await page.getByRole("link", { name: "anna" }).count()) === 0, "the user is gone");
   // Nobody locks everybody out.
   await page.getByRole("link", { name: "admin", exact: true }).click();
@@ -99,18 +99,18 @@ async function tokens(open) {
   const page = await open({ permissions: ["clipboard-read", "clipboard-write"] });
   await signIn(page, "viktor", PASSWORD);
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "API tokens" }).click();
-  await until(page, "No API tokens yet");
+  await until(page, "No active tokens");
   await picture(page, "tokens-empty");
   await page.getByRole("link", { name: "New token" }).first().click();
   assert((await page.getByRole("checkbox", { name: "write" }).count()) === 0, "no scope beyond the role is offered");
-  await page.getByRole("checkbox", { name: "read components" }).uncheck();
+  await page.getByRole("checkbox", { name: "view components" }).uncheck();
   await page.getByLabel("Name", { exact: true }).fill("stock-sync");
-  await page.getByRole("button", { name: "Make the token" }).click();
+  await page.getByRole("button", { name: "Create token" }).click();
   await until(page, "Choose at least one");
   await picture(page, "token-new-errors");
-  await page.getByRole("checkbox", { name: "read components" }).check();
-  await page.getByRole("button", { name: "Make the token" }).click();
-  await until(page, "stock-sync is made");
+  await page.getByRole("checkbox", { name: "view components" }).check();
+  await page.getByRole("button", { name: "Create token" }).click();
+  await until(page, "Token created");
   await picture(page, "token-made");
   const secret = await page.locator("#secret").textContent();
   await page.getByRole("button", { name: "Copy" }).first().click();
@@ -126,7 +126,7 @@ async function tokens(open) {
   await page.getByRole("link", { name: "Revoke stock-sync" }).click();
   await picture(page, "token-revoke");
   await page.getByRole("button", { name: "Revoke" }).click();
-  await until(page, "The token was revoked.");
+  await until(page, "Token revoked.");
   assert((await answers(secret)) === 401, "the token is worth nothing any more");
   await page.context().close();
 }
@@ -144,24 +144,24 @@ async function account(open) {
   await picture(page, "account");
   await page.getByRole("button", { name: "Dark" }).last().click();
   await page.locator('html[data-theme="dark"]').waitFor();
-  await page.getByRole("button", { name: "Auto" }).last().click();
+  await page.getByRole("button", { name: "System" }).last().click();
   await page.locator("html:not([data-theme])").waitFor();
-  await page.getByLabel("Present password").fill("not this one");
+  await page.getByLabel("Current password").fill("not this one");
   await page.getByLabel("New password", { exact: true }).fill(OTHER);
-  await page.getByLabel("New password once more").fill(OTHER);
-  await page.getByRole("button", { name: "Change the password" }).click();
-  await until(page, "That is not your present password.");
+  await page.getByLabel("Confirm password").fill(OTHER);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await until(page, "That is not your current password.");
   await page.locator("#present_password").scrollIntoViewIfNeeded();
   await picture(page, "account-errors");
-  await page.getByRole("button", { name: "End the session" }).first().click();
-  await until(page, "1 session was ended.");
+  await page.getByRole("button", { name: "End session" }).first().click();
+  await until(page, "1 session ended.");
   await other.goto(`${base}/admin/account`);
   await other.getByRole("heading", { name: "Sign in" }).waitFor();
-  await page.getByLabel("Present password").fill(PASSWORD);
+  await page.getByLabel("Current password").fill(PASSWORD);
   await page.getByLabel("New password", { exact: true }).fill(OTHER);
-  await page.getByLabel("New password once more").fill(OTHER);
-  await page.getByRole("button", { name: "Change the password" }).click();
-  await until(page, "The password was changed.");
+  await page.getByLabel("Confirm password").fill(OTHER);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await until(page, "Password changed.");
   await other.context().close();
   await page.context().close();
 }
@@ -171,14 +171,14 @@ async function withoutScript(open) {
   await signIn(page, "viktor", OTHER);
   await page.goto(`${base}/admin/tokens/new`);
   await page.getByLabel("Name", { exact: true }).fill("without-a-script");
-  await page.getByRole("button", { name: "Make the token" }).click();
+  await page.getByRole("button", { name: "Create token" }).click();
   const secret = await page.locator("#secret").textContent();
   assert((await page.getByRole("button", { name: "Copy" }).count()) === 0, "no button is there that does nothing");
   assert((await answers(secret)) === 200, "the token works");
   await page.goto(`${base}/admin/tokens`);
   await page.getByRole("link", { name: "Revoke without-a-script" }).click();
   await page.getByRole("button", { name: "Revoke" }).click();
-  await until(page, "The token was revoked.");
+  await until(page, "Token revoked.");
   await page.context().close();
 }
 

@@ -52,9 +52,9 @@ async function emptyAndFirst(page) {
   await page.getByLabel("SKU").fill("74xx/74HC00");
   await page.getByLabel("Unit cost").fill("cheap");
   await page.getByLabel("Tags").fill("logic, cmos");
-  await page.getByRole("button", { name: "Add a custom field" }).click();
-  await page.getByLabel("Name of a custom field").first().fill("package");
-  await page.getByLabel("Value of a custom field").first().fill("SOIC-14");
+  await page.getByRole("button", { name: "Add custom field" }).click();
+  await page.getByLabel("Custom field name").first().fill("package");
+  await page.getByLabel("Custom field value").first().fill("SOIC-14");
   await page.getByRole("button", { name: "Create", exact: true }).click();
   await page.locator("#errors").waitFor();
   assert(await page.locator("#errors").evaluate((errors) => errors === document.activeElement), "the errors have the focus");
@@ -62,7 +62,7 @@ async function emptyAndFirst(page) {
   await picture(page, "form-errors");
   await page.getByLabel("Unit cost").fill("0.25");
   await page.getByRole("button", { name: "Create", exact: true }).click();
-  await until(page, "The component was created.");
+  await until(page, "Component created.");
   await moved(before, { created: 1 });
   await picture(page, "component");
   const again = await figures();
@@ -107,7 +107,7 @@ async function list(page) {
   await page.goBack();
   await page.locator("#next").waitFor();
   await page.getByLabel("Microchip").check();
-  await until(page, "Manufacturer is Microchip");
+  await until(page, "Manufacturer: Microchip");
   await picture(page, "list-filtered");
   await page.getByRole("link", { name: "Clear all" }).click();
   await page.locator(".chips").waitFor({ state: "detached" });
@@ -137,7 +137,7 @@ async function columnsAndTheme(page) {
   await page.locator(".columns summary").click();
   await picture(page, "columns");
   await page.getByRole("checkbox", { name: "Created by" }).check();
-  await page.getByRole("button", { name: "Show these" }).click();
+  await page.getByRole("button", { name: "Apply columns" }).click();
   await page.locator("th", { hasText: "Created by" }).waitFor();
   await page.locator(".columns summary").click();
   await page.getByRole("button", { name: "Reset" }).click();
@@ -147,7 +147,7 @@ async function columnsAndTheme(page) {
   await page.getByRole("button", { name: "Dark" }).click();
   await page.locator('html[data-theme="dark"]').waitFor();
   await page.locator(".who summary").click();
-  await page.getByRole("button", { name: "Auto" }).click();
+  await page.getByRole("button", { name: "System" }).click();
   await page.locator("html:not([data-theme])").waitFor();
 }
 
@@ -158,7 +158,7 @@ async function bulk(page) {
   await boxes.nth(2).click({ modifiers: ["Shift"] });
   await until(page, "3 selected");
   await picture(page, "selected");
-  await page.getByLabel("What to do with them").selectOption("delete");
+  await page.getByLabel("Bulk action").selectOption("delete");
   await page.getByRole("button", { name: "Continue" }).click();
   await until(page, "Delete 3 components?");
   await picture(page, "bulk");
@@ -189,7 +189,7 @@ async function merge(open, page) {
   assert(await other.locator('[name="take.unit"][value=theirs]').isChecked(), "what only the other changed is suggested");
   assert((await other.locator('[name="take.description"]:checked').count()) === 0, "what both changed is asked");
   await other.locator('[name="take.description"][value=yours]').check();
-  await other.getByRole("button", { name: "Save the merge" }).click();
+  await other.getByRole("button", { name: "Save merged version" }).click();
   await until(other, "Saved.");
   const merged = await api("GET", `components/${component.id}`);
   const told = JSON.stringify(merged);
@@ -197,12 +197,12 @@ async function merge(open, page) {
   // The page that is still open hears of a change by the API before anything is typed over it.
   await other.locator("#news").waitFor({ state: "hidden" });
   await change(component.id, { mpn: "by the API" });
-  await until(other, "token bootstrap changed this component just now.");
+  await until(other, "This component was just changed by token bootstrap.");
   await picture(other, "component-news");
   await other.getByLabel("Barcode").fill("4006381333931");
   await other.getByRole("button", { name: "Save", exact: true }).click();
   await until(other, "Someone else changed this too");
-  await other.getByRole("button", { name: "Save the merge" }).click();
+  await other.getByRole("button", { name: "Save merged version" }).click();
   await until(other, "Saved.");
   const both = await api("GET", `components/${component.id}`);
   assert(both.mpn === "by the API" && both.barcode === "4006381333931", "nothing of either is lost");
@@ -226,7 +226,7 @@ async function live(page) {
     document.querySelector("[data-since]").dataset.since = "0-1-00000000";
     document.dispatchEvent(new Event("swapped"));
   });
-  await page.locator("#news", { hasText: "Much has changed since this page was loaded." }).waitFor();
+  await page.locator("#news", { hasText: "A lot has changed since this page was loaded." }).waitFor();
 }
 
 async function failures(page) {
@@ -253,7 +253,7 @@ async function withoutScript(open) {
   await page.goto(`${base}/admin/components/new`);
   await page.getByLabel("Name (required)").fill("Made without a script");
   await page.getByRole("button", { name: "Create", exact: true }).click();
-  await until(page, "The component was created.");
+  await until(page, "Component created.");
   await page.getByLabel("Notes").fill("and changed");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await until(page, "Saved.");
@@ -261,7 +261,7 @@ async function withoutScript(open) {
   await page.getByLabel("Search components").press("Enter");
   await page.locator("tbody a", { hasText: "Made without a script" }).waitFor();
   await page.locator('input[name="row"]').check();
-  await page.getByLabel("What to do with them").selectOption("delete");
+  await page.getByLabel("Bulk action").selectOption("delete");
   await page.getByRole("button", { name: "Continue" }).click();
   await page.getByRole("button", { name: "Delete" }).click();
   await until(page, "1 component deleted.");
@@ -274,7 +274,7 @@ await visit(async ({ open }) => {
   await page.getByLabel("Name").fill("admin");
   await page.getByLabel("Password").fill("not the password");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await until(page, "The name or the password is not right.");
+  await until(page, "Wrong name or password.");
   await picture(page, "sign-in-refused");
   await signIn(page, "admin", PASSWORD);
   await emptyAndFirst(page);

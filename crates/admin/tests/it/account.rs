@@ -27,10 +27,10 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_all_other_sessions() {
         let (mut here, mut there) = (site.viewer().await, site.viewer().await);
         let path = format!("{ACCOUNT}/password");
         for (fields, words) in [
-            (passwords("a guess at it", OTHER, OTHER), "That is not your present password."),
-            (passwords("", OTHER, OTHER), "That is not your present password."),
+            (passwords("a guess at it", OTHER, OTHER), "That is not your current password."),
+            (passwords("", OTHER, OTHER), "That is not your current password."),
             (passwords(PASSWORD, "short", "short"), "must be at least 12 characters long"),
-            (passwords(PASSWORD, OTHER, "another one it is"), "The two passwords differ."),
+            (passwords(PASSWORD, OTHER, "another one it is"), "The passwords do not match."),
         ] {
             let page = here.post(&path, &fields).await;
             assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -38,9 +38,7 @@ async fn a_password_is_changed_by_who_knows_it_and_ends_all_other_sessions() {
             assert!(!page.has(PASSWORD) && !page.has(OTHER), "a page tells a password");
         }
         assert_eq!(there.get(ACCOUNT).await.status, StatusCode::OK);
-        here.follow(&path, &passwords(PASSWORD, OTHER, OTHER))
-            .await
-            .assert_has(&["The password was changed."]);
+        here.follow(&path, &passwords(PASSWORD, OTHER, OTHER)).await.assert_has(&["Password changed."]);
         assert_eq!(here.get(ACCOUNT).await.status, StatusCode::OK, "this session goes on");
         assert_eq!(there.get(ACCOUNT).await.status, StatusCode::SEE_OTHER, "the others have ended");
         let old = site.stranger().post("/admin/sign-in", &[("name", "viewer"), ("password", PASSWORD)]).await;
@@ -74,9 +72,9 @@ async fn sessions_are_told_apart_and_ended() {
         let mut there = with_agent(&site, "viewer", "<img src=x onerror=alert(1)>").await;
         let page = here.get(ACCOUNT).await;
         page.assert_has(&[
-            "Firefox on Linux <span class=\"mark\">this one",
+            "Firefox on Linux <span class=\"mark\">this browser",
             "&#60;img src=x",
-            "End all others",
+            "End all other sessions",
         ]);
         // There is one button: this session is ended by signing out.
         let (_, rest) = page.text().split_once("action=\"/admin/account/sessions/").unwrap();
@@ -84,14 +82,14 @@ async fn sessions_are_told_apart_and_ended() {
         // Nobody ends a session of someone else, however well they know its id.
         let mut editor = site.editor().await;
         let path = format!("{ACCOUNT}/sessions/{id}/end");
-        editor.follow(&path, &[]).await.assert_has(&["0 sessions were ended."]);
+        editor.follow(&path, &[]).await.assert_has(&["0 sessions ended."]);
         assert_eq!(there.get(ACCOUNT).await.status, StatusCode::OK);
-        here.follow(&path, &[]).await.assert_has(&["1 session was ended."]);
+        here.follow(&path, &[]).await.assert_has(&["1 session ended."]);
         assert_eq!(there.get(ACCOUNT).await.status, StatusCode::SEE_OTHER);
         let (mut one, mut two) = (site.viewer().await, site.viewer().await);
         let page = here.follow(&format!("{ACCOUNT}/sessions/end-others"), &[]).await;
-        page.assert_has(&["2 sessions were ended.", "this one"]);
-        assert!(!page.has("End all others"));
+        page.assert_has(&["2 sessions ended.", "this browser"]);
+        assert!(!page.has("End all other sessions"));
         for ended in [&mut one, &mut two] {
             assert_eq!(ended.get(ACCOUNT).await.status, StatusCode::SEE_OTHER);
         }
@@ -103,7 +101,7 @@ async fn sessions_are_told_apart_and_ended() {
 async fn the_theme_is_chosen_there_too() {
     for site in Site::each().await {
         let mut viewer = site.viewer().await;
-        viewer.get(ACCOUNT).await.assert_has(&["looks at components and their history", "Your account"]);
+        viewer.get(ACCOUNT).await.assert_has(&["can view components and their history", "Your account"]);
         let page = viewer.follow("/admin/theme", &[("theme", "dark"), ("next", ACCOUNT)]).await;
         page.assert_has(&["data-theme=\"dark\"", "Your account"]);
     }

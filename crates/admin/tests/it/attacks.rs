@@ -310,7 +310,7 @@ async fn a_form_that_is_too_long_is_refused() {
         let notes = "x".repeat(1024 * 1024);
         let page = editor.post("/admin/components/new", &[("name", "a"), ("notes", &notes)]).await;
         assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", page.text());
-        page.assert_has(&["A form may have 1 MB"]);
+        page.assert_has(&["Forms are limited to 1 MB"]);
         assert_eq!(site.count().await, 0);
     }
 }

@@ -48,7 +48,7 @@ async fn a_row_that_was_changed_meanwhile_keeps_all_as_they_are() {
         let page = editor.post(RUN, &fields).await;
         assert_eq!(page.status, StatusCode::CONFLICT);
         page.assert_has(&[
-            "Nothing was changed. b2 was changed by token robot meanwhile.",
+            "Nothing was changed. b2 was changed by token robot in the meantime.",
             &format!("{}:2", b.id),
         ]);
         assert_eq!(site.count().await, 2);
@@ -78,7 +78,7 @@ async fn everything_that_matches_is_tagged_and_deleted_and_no_page_names_all() {
         // The number that was agreed to is no longer the number.
         let moved = editor.post(RUN, &with(&[("action", "delete"), ("count", "1100")])).await;
         assert_eq!(moved.status, StatusCode::CONFLICT);
-        moved.assert_has(&["By now it is another number.", "Delete 1,200 components?"]);
+        moved.assert_has(&["The number of matching components has changed.", "Delete 1,200 components?"]);
         let head = site.head().await;
         editor
             .follow(RUN, &with(&[("action", "delete"), ("count", "1200")]))
@@ -99,7 +99,7 @@ async fn a_list_with_a_wrong_filter_is_not_the_list_of_everything() {
             assert_eq!(editor.post(path, &fields).await.status, StatusCode::BAD_REQUEST);
         }
         let nothing = editor.post(CONFIRM, &[("action", "delete")]).await;
-        nothing.assert_has(&["No row was selected."]);
+        nothing.assert_has(&["No rows selected."]);
         assert_eq!(site.count().await, 1);
     }
 }
@@ -114,7 +114,7 @@ async fn a_field_is_changed_of_many_at_once() {
             [("everything", "1"), ("action", "set"), ("count", "2"), ("field", field), ("value", value)]
         };
         let page = editor.post(CONFIRM, &with("", "")[..2]).await;
-        page.assert_has(&["Change a field of 2 components", "<option value=\"unit\">Unit</option>"]);
+        page.assert_has(&["Change a field in 2 components", "<option value=\"unit\">Unit</option>"]);
         editor.follow(RUN, &with("manufacturer", " Nexperia ")).await.assert_has(&["2 components changed."]);
         for id in [a.id, b.id] {
             let component = site.component(id).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_field_is_changed_of_many_at_once() {
         let head = site.head().await;
         let wrong = editor.post(RUN, &with("unit_cost", "cheap")).await;
         assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
-        wrong.assert_has(&["Unit cost must be a decimal", "value=\"cheap\"", "value=\"unit_cost\" selected"]);
+        wrong.assert_has(&["Enter a number of at least", "value=\"cheap\"", "value=\"unit_cost\" selected"]);
         // What is not to be shared is not changed this way.
         assert_eq!(editor.post(RUN, &with("sku", "x")).await.status, StatusCode::BAD_REQUEST);
         assert_eq!(site.head().await, head);

@@ -28,7 +28,7 @@ async fn a_file_has_all_that_the_list_shows_in_its_order() {
         let mut viewer = site.viewer().await;
         let list = viewer.get(&format!("{COMPONENTS}?tags=bulk&sort=-name&limit=25")).await;
         let link = "/admin/components/export?tags=bulk&#38;sort=-name&#38;format=csv";
-        list.assert_has(&["Export CSV", "Export JSON lines", link]);
+        list.assert_has(&["Export CSV", "Export JSON Lines", link]);
         let file = viewer.get(&link.replace("&#38;", "&")).await;
         let expected: Vec<_> = (0..1203).rev().map(|number| format!("Part {number:05}")).collect();
         assert_eq!(names(&file), expected);
@@ -57,7 +57,7 @@ async fn what_is_selected_is_a_file_too() {
         let fields = [("action", "export"), ("everything", "1"), ("list.sort", "name")];
         assert_eq!(names(&editor.follow("/admin/components/bulk", &fields).await), ["a", "b", "c"]);
         let nothing = editor.post("/admin/components/bulk", &[("action", "export")]).await;
-        nothing.assert_has(&["No row was selected."]);
+        nothing.assert_has(&["No rows selected."]);
         let fields = [("action", "export"), ("row", &*selected[0]), ("count", "1")];
         let run = editor.post("/admin/components/bulk/run", &fields).await;
         assert_eq!(run.status, StatusCode::UNPROCESSABLE_ENTITY);

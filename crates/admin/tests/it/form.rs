@@ -31,11 +31,7 @@ async fn a_component_is_made_changed_and_deleted_with_forms_alone() {
                 ],
             )
             .await;
-        page.assert_has(&[
-            "The component was created.",
-            "<h1>74HC00</h1>",
-            "name=\"tags\" value=\"cmos, logic\"",
-        ]);
+        page.assert_has(&["Component created.", "<h1>74HC00</h1>", "name=\"tags\" value=\"cmos, logic\""]);
         let id = page.text().split_once("data-component=\"").unwrap().1.split('"').next().unwrap().to_owned();
         let component = site.component(inventory_core::ComponentId(id.parse().unwrap())).await.unwrap();
         let stored = serde_json::to_value(&component).unwrap();
@@ -71,7 +67,7 @@ async fn save_and_add_another_leads_to_an_empty_form_and_duplicate_to_a_full_one
         let mut editor = site.editor().await;
         let page =
             editor.follow(NEW, &[("name", "a"), ("sku", "s"), ("unit", "m"), ("then", "another")]).await;
-        page.assert_has(&["The component was created.", "Open it", "<h1>New component</h1>"]);
+        page.assert_has(&["Component created.", "Open it", "<h1>New component</h1>"]);
         assert_eq!(page.field("name"), "");
         let id = page.text().split_once("href=\"/admin/components/0").unwrap().1.split('"').next().unwrap();
         let copy = editor.get(&format!("{NEW}?from=0{id}")).await;
@@ -109,7 +105,10 @@ async fn every_wrong_field_has_its_error_beside_it_and_nothing_that_was_typed_is
             page.assert_has(&[&format!("<li><a href=\"#{name}\">")]);
         }
         page.assert_has(&[
+            "Not saved. Fix these fields:",
             "Name must not be empty",
+            "Unit cost: Enter a number of at least 0",
+            "<span class=\"error\">Enter a number of at least 0",
             "value=\"cheap\"",
             "value=\"javascript:alert(1)\"",
             "Pins must be a number",
@@ -119,7 +118,7 @@ async fn every_wrong_field_has_its_error_beside_it_and_nothing_that_was_typed_is
         let page =
             editor.post(NEW, &[("name", "second"), ("sku", "taken"), ("notes", "typed at length")]).await;
         assert_eq!(page.status, StatusCode::CONFLICT);
-        page.assert_has(&["SKU is taken by another component", "typed at length"]);
+        page.assert_has(&["SKU is already used by another component", "typed at length"]);
         assert_eq!(site.count().await, 1);
     }
 }
@@ -136,10 +135,7 @@ async fn a_save_that_changes_nothing_is_no_event() {
         let names = ["version", "name", "sku", "unit", "min_quantity", "tags", "custom_name", "custom_value"];
         let mut fields: Vec<_> = names.iter().map(|name| (*name, page.field(name))).collect();
         fields.push(("custom_kind", "boolean"));
-        editor
-            .follow(&path, &fields)
-            .await
-            .assert_has(&["Nothing differed, so nothing was saved.", "Version 1"]);
+        editor.follow(&path, &fields).await.assert_has(&["No changes to save.", "Version 1"]);
         assert_eq!(site.head().await, head);
     }
 }
@@ -152,7 +148,7 @@ async fn a_delete_of_what_was_changed_meanwhile_is_asked_again() {
         site.change(component.id, json!({"name": "b"})).await;
         let page = editor.post(&format!("{COMPONENTS}/{}/delete", component.id), &[("version", "1")]).await;
         assert_eq!(page.status, StatusCode::CONFLICT);
-        page.assert_has(&["token robot changed it meanwhile", "name=\"version\" value=\"2\""]);
+        page.assert_has(&["changed by token robot in the meantime", "name=\"version\" value=\"2\""]);
         assert!(site.component(component.id).await.is_some());
     }
 }

@@ -6,8 +6,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     http::{Method, StatusCode, header},
 };
-use inventory_admin::Admin;
-use inventory_api::{App, Options};
+use inventory::{App, Options};
 use inventory_core::{Event, Role};
 use inventory_store::{Password, Staged};
 use serde_json::{Value, json};
@@ -87,10 +86,10 @@ async fn a_file_is_looked_at_row_by_row_before_anything_is_written() {
         let page = editor.get(&columns).await;
         page.assert_has(&[
             "parts.csv",
-            "<option value=\";\" selected>a semicolon</option>",
+            "<option value=\";\" selected>Semicolon</option>",
             "name=\"fill.sku\" value=\"{sku}\"",
             "name=\"fill.name\" value=\"{title}\"",
-            "aria-label=\"Custom field for the column Colour\"",
+            "aria-label=\"Custom field for column Colour\"",
         ]);
         let fields = [
             ("delimiter", ";"),
@@ -130,7 +129,7 @@ async fn a_file_is_looked_at_row_by_row_before_anything_is_written() {
         let Event::ComponentUpdated(updated) = &history.events[0].data else { panic!("{history:?}") };
         assert_eq!(updated.after.version, 2);
         let page = editor.get(&format!("{COMPONENTS}/{}", changed.id)).await;
-        page.assert_has(&["editor, by an import"]);
+        page.assert_has(&["by editor (import)"]);
         // The file is gone, and what it did can still be read.
         let id = path.rsplit('/').next().unwrap().parse().unwrap();
         assert_eq!(site.store.staged_content(id).await.unwrap(), None);
@@ -147,7 +146,7 @@ async fn rows_that_are_wrong_are_named_and_keep_all_out() {
         let path = upload(&mut editor, "a.csv", "sku,name,unit_cost\nA,a,1\nB,,1\nC,c,cheap\nA,d,1\n").await;
         let page = editor.get(&format!("{path}?kind=error")).await;
         page.assert_has(&[
-            "3 rows are wrong, so nothing can be imported",
+            "3 rows have errors. Nothing is imported until they are fixed.",
             "<b>column &#34;name&#34;</b> must not be empty; found nothing",
             "<b>column &#34;unit_cost&#34;</b> must be a decimal",
             "must be unique in the file; found &#34;A&#34;, which line 2 has too",
@@ -174,12 +173,12 @@ async fn what_others_change_after_the_preview_is_not_overwritten() {
         editor
             .get(&path)
             .await
-            .assert_has(&["Its component was changed or deleted after this was compared."]);
+            .assert_has(&["This component was changed or deleted after the preview was made."]);
         let page = run(&mut editor, &path).await;
         page.assert_has(&[
-            "Nothing was imported, because others changed what it is about",
-            "Line 2: theirs was changed by token robot meanwhile.",
-            "Line 3: its component was deleted meanwhile.",
+            "Nothing was imported, because others changed some of these components",
+            "Line 2: theirs was changed by token robot in the meantime.",
+            "Line 3: its component was deleted in the meantime.",
             // The new preview.
             "<del>theirs</del> → <ins>mine</ins>",
             "Import: 2 to create, 1 to change",
@@ -303,10 +302,10 @@ async fn what_is_no_file_of_rows_is_refused_with_a_sentence() {
         for (content, sentence) in [
             (&b""[..], "Choose a file"),
             (b"\n\n", "the file is empty"),
-            (b"PK\x03\x04 and so on", "workbook of a spreadsheet"),
-            (b"\xff\xfes\0k\0u\0", "no text in UTF-8"),
+            (b"PK\x03\x04 and so on", "spreadsheet workbook"),
+            (b"\xff\xfes\0k\0u\0", "not UTF-8 text"),
             (wide.as_bytes(), "has 101 columns"),
-            (long.as_bytes(), "Does the file begin with a line that names its columns?"),
+            (long.as_bytes(), "Does the first line of the file contain the column names?"),
         ] {
             let answer = post_upload(&mut editor, form("a.csv", content).into()).await;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text());
@@ -330,7 +329,7 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
         let too_long = vec![b'x'; 8 * 1024 * 1024 + 1];
         let answer = post_upload(&mut editor, form("long.csv", &too_long).into()).await;
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-        answer.assert_has(&["The file is longer than 8 MB"]);
+        answer.assert_has(&["The file is larger than 8 MB"]);
         // More than is read away.
         let chunk = Bytes::from(vec![b'x'; 1024 * 1024]);
         let endless = std::iter::once(Bytes::from(form_head("endless.csv"))).chain(std::iter::repeat(chunk));
@@ -342,7 +341,7 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
         let broken = Body::from_stream(futures::stream::iter([Ok(half), Err(gone)]));
         let answer = post_upload(&mut editor, broken).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        answer.assert_has(&["The file did not arrive whole"]);
+        answer.assert_has(&["The upload was interrupted"]);
         for user in site.store.users().list().await.unwrap() {
             assert_eq!(site.store.staged_of(user.id).await.unwrap(), []);
         }
@@ -382,7 +381,7 @@ async fn fifteen_thousand_components_are_imported_and_then_unchanged() {
         editor.follow(&columns, &fields).await.assert_has(&[
             "<b>15,333</b> Unchanged",
             "<b>0</b> Create",
-            "there is nothing to import",
+            "Nothing to import",
         ]);
     }
 }
@@ -420,9 +419,9 @@ async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
         let form = Bytes::from(form("a.csv", format!("sku,name\n{}", rows.concat()).as_bytes()));
         let mut uploads = JoinSet::new();
         for _ in 0..8 {
-            // Each in a process of its own, as it were, which does not know of the others.
+            // Each as in a separate process, which does not know of the others.
             let app = App::start(site.store.clone(), Options::default()).await.unwrap();
-            let router = app.router_with(Admin::new(site.store.clone()).router());
+            let router = app.router();
             for _ in 0..2 {
                 let request = editor
                     .request(Method::POST, IMPORT)
@@ -439,7 +438,7 @@ async fn files_that_one_person_uploads_at_once_are_taken_or_refused_in_words() {
             let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
             match parts.status {
                 StatusCode::SEE_OTHER => taken += 1,
-                StatusCode::CONFLICT => assert!(text.contains("newer uploads of yours"), "{text}"),
+                StatusCode::CONFLICT => assert!(text.contains("newer uploads"), "{text}"),
                 status => panic!("{status}: {text}"),
             }
         }
@@ -465,7 +464,7 @@ async fn no_row_is_lost_whatever_ends_the_lines() {
                 ("fill.name", "{title}"),
             ];
             let columns = upload(&mut editor, "mac.csv", &file).await;
-            editor.get(&columns).await.assert_has(&["<option value=\";\" selected>a semicolon</option>"]);
+            editor.get(&columns).await.assert_has(&["<option value=\";\" selected>Semicolon</option>"]);
             let preview = editor.follow(&columns, &fields).await;
             preview.assert_has(&["<b>40</b> Create", "<b>0</b> Errors", "line 2<", "line 11<"]);
             let path = columns.strip_suffix("/columns").unwrap();

@@ -44,7 +44,7 @@ async fn changes_of_others_are_told_and_ones_own_are_not() {
                 json!({"id": id, "what": what, "name": name, "version": version, "who": "token robot"})
             );
         }
-        site.pages.stop_streams();
+        site.app.stop_streams();
         assert_eq!(next(&mut stream, &mut buffer).await, None, "it ends with the service");
     }
 }

@@ -11,20 +11,20 @@
 
 #[path = "../../../api/tests/it/database.rs"]
 mod database;
-mod door;
+mod sign_in;
 mod visitor;
 
 mod account;
 mod attacks;
 mod bulk;
 mod export;
+mod filters;
 mod form;
 mod import;
 mod list;
 mod live;
 mod merge;
 mod metrics;
-mod narrow;
 mod pages;
 mod palette;
 mod slow_forms;

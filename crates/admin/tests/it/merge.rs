@@ -32,8 +32,8 @@ async fn a_stale_form_is_merged_field_by_field_and_saved_as_one_more_version() {
         page.assert_has(&[
             "Someone else changed this too",
             "token robot saved a change",
-            "Name <span class=\"mark\">both changed it</span>",
-            "It was “a”",
+            "Name <span class=\"mark\">changed by both</span>",
+            "Before: “a”",
             "name=\"take.name\" value=\"theirs\" required>",
             "name=\"take.unit\" value=\"theirs\" required checked>",
             "name=\"take.notes\" value=\"yours\" required checked>",
@@ -54,7 +54,7 @@ async fn a_stale_form_is_merged_field_by_field_and_saved_as_one_more_version() {
         ]);
         let incomplete = editor.post(&format!("{path}/merge"), &merge).await;
         assert_eq!(incomplete.status, StatusCode::UNPROCESSABLE_ENTITY);
-        incomplete.assert_has(&["Choose a side for every field below.", "It was “a”"]);
+        incomplete.assert_has(&["Choose a value for every field below.", "Before: “a”"]);
         merge.push(("take.name", "yours"));
         editor.follow(&format!("{path}/merge"), &merge).await.assert_has(&["Saved.", "Version 3"]);
         let merged = serde_json::to_value(site.component(component.id).await.unwrap()).unwrap();

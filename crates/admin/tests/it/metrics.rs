@@ -18,7 +18,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 /// Every route of the service, as its template says it.
 fn routes() -> Vec<String> {
-    let document = inventory_api::openapi();
+    let document = inventory::openapi();
     let documented = document.paths.paths.keys().cloned();
     documented.chain(BESIDE.iter().chain(&Admin::paths()).map(ToString::to_string)).collect()
 }

@@ -37,7 +37,7 @@ async fn a_wrong_password_lets_nobody_in_and_keeps_the_name() {
         let mut visitor = site.stranger();
         let answer = visitor.post("/admin/sign-in", &[("name", "editor"), ("password", "wrong")]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        answer.assert_has(&["The name or the password is not right.", "name=\"name\" value=\"editor\""]);
+        answer.assert_has(&["Wrong name or password.", "name=\"name\" value=\"editor\""]);
         assert!(!answer.headers.contains_key(header::SET_COOKIE));
         assert_eq!(visitor.get("/admin/").await.status, StatusCode::SEE_OTHER);
     }
@@ -50,7 +50,7 @@ async fn who_signs_out_is_out() {
         let before = editor.request(Method::GET, "/admin/").body(axum::body::Body::empty()).unwrap();
         let page = editor.follow("/admin/sign-out", &[]).await;
         page.assert_has(&["You are signed out.", "Sign in"]);
-        // The secret is worth nothing any more, whoever kept it.
+        // The secret is no longer valid for anyone who kept it.
         assert_eq!(site.respond(before).await.status(), StatusCode::SEE_OTHER);
     }
 }
@@ -62,15 +62,15 @@ async fn every_failure_is_a_page_that_says_what_happened() {
         let component = site.create(serde_json::json!({"name": "a"})).await;
         for (method, path, status, words) in [
             (Method::GET, "/admin/nowhere", StatusCode::NOT_FOUND, "There is no page at /admin/nowhere."),
-            (Method::GET, "/admin/components/x", StatusCode::NOT_FOUND, "There is no such component"),
+            (Method::GET, "/admin/components/x", StatusCode::NOT_FOUND, "This component does not exist"),
             (
                 Method::GET,
                 "/admin/components/00000000-0000-7000-8000-000000000000",
                 StatusCode::NOT_FOUND,
-                "There is no such component",
+                "This component does not exist",
             ),
             (Method::DELETE, COMPONENTS, StatusCode::METHOD_NOT_ALLOWED, "cannot be used this way"),
-            (Method::GET, "/admin/components/new", StatusCode::FORBIDDEN, "Your role may look at components"),
+            (Method::GET, "/admin/components/new", StatusCode::FORBIDDEN, "You can view components"),
             (Method::GET, "/admin/components?q=%FF", StatusCode::OK, "Components"),
         ] {
             let request = viewer.request(method, path).body(axum::body::Body::empty()).unwrap();
@@ -144,19 +144,16 @@ async fn a_theme_is_remembered() {
 async fn the_home_page_tells_what_happened_and_who_did_it() {
     for site in Site::each().await {
         let mut editor = site.editor().await;
-        editor
-            .get("/admin/")
-            .await
-            .assert_has(&["Nothing has been changed yet.", "Create the first component"]);
+        editor.get("/admin/").await.assert_has(&["No changes yet.", "Create the first component"]);
         let kept = site.create(serde_json::json!({"name": "kept"})).await;
         let gone = site.create(serde_json::json!({"name": "gone", "status": "archived"})).await;
         site.change(kept.id, serde_json::json!({"name": "renamed", "unit": "m"})).await;
         site.delete(gone.id).await;
         let page = editor.get("/admin/").await;
         page.assert_has(&[
-            "<b>1</b><span>components</span>",
-            "<b>0</b><span>of them archived</span>",
-            "<b>2</b><span>created in 28 days</span>",
+            "<b>1</b><span>component</span>",
+            "<b>0</b><span>archived</span>",
+            "<b>2</b><span>created in the last 28 days</span>",
             "changed by token robot: name, unit",
             "deleted by token robot",
             "<svg class=\"chart\"",

@@ -33,7 +33,7 @@ async fn a_few_letters_find_a_component_and_what_begins_with_them_comes_first() 
         site.fill(30).await;
         let page = viewer.get(&format!("{PALETTE}?q=part")).await;
         assert_eq!(page.text().matches("<small>").count(), 8);
-        page.assert_has(&["<a href=\"/admin/components?q=part\"><span>All components that match</span>"]);
+        page.assert_has(&["<a href=\"/admin/components?q=part\"><span>All matching components</span>"]);
     }
 }
 
@@ -52,12 +52,12 @@ async fn pages_and_actions_are_those_that_the_role_may_use() {
         assert!(page.has("<span>Home</span>") && !page.has("New component"));
         let page = viewer.get(&format!("{PALETTE}?q=DARK+the")).await;
         assert!(page.has("<span>Theme: dark</span>") && !page.has("<span>Theme: light</span>"));
-        viewer.get(&format!("{PALETTE}?q=nothing-like-it")).await.assert_has(&["Nothing matches."]);
+        viewer.get(&format!("{PALETTE}?q=nothing-like-it")).await.assert_has(&["No matches."]);
         // The same page without a script: the form of an action works.
         let page = viewer.follow("/admin/theme", &[("theme", "dark"), ("next", "/admin/palette")]).await;
         page.assert_has(&["data-theme=\"dark\""]);
         let long = "x".repeat(300);
-        viewer.get(&format!("{PALETTE}?q={long}")).await.assert_has(&["Nothing matches."]);
+        viewer.get(&format!("{PALETTE}?q={long}")).await.assert_has(&["No matches."]);
         assert_eq!(site.stranger().get(PALETTE).await.location(), "/admin/sign-in?next=/admin/palette");
     }
 }

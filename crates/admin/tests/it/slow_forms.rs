@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use axum::http::{Method, header};
-use inventory_api::Options;
+use inventory::Options;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -72,7 +72,7 @@ async fn a_form_that_trickles_is_given_up() {
     ] {
         let answer = trickle(address, path, cookie, form).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
-        let told = answer.contains("The file did not arrive whole");
+        let told = answer.contains("The upload was interrupted");
         assert_eq!(told, form == FILE && status == "400", "{path}: {answer}");
     }
     let kept = site.store.staged_of(site.user("editor").await.id).await.unwrap();

@@ -25,7 +25,7 @@ fn revoke(list: &Answer) -> String {
 async fn a_token_is_shown_once_works_and_is_revoked_at_once() {
     for site in Site::each().await {
         let mut editor = site.editor().await;
-        editor.get(TOKENS).await.assert_has(&["No API tokens yet"]);
+        editor.get(TOKENS).await.assert_has(&["No active tokens"]);
         let blank = editor.get("/admin/tokens/new").await;
         blank.assert_has(&["value=\"write\"", "value=\"90\""]);
         assert!(!blank.has("value=\"admin\""), "no scope beyond the role is offered");
@@ -38,16 +38,17 @@ async fn a_token_is_shown_once_works_and_is_revoked_at_once() {
         let secret = secret(&made);
         assert!(secret.starts_with("inv_"), "{secret}");
         made.assert_has(&[
-            "stock-sync is made",
+            "Token created",
+            "Name: stock-sync",
             "curl -H",
             "/api/v1/components?limit=1",
-            "Opens: read metrics",
+            "Permissions: read metrics",
         ]);
         assert_eq!(site.api(&secret).await, StatusCode::OK);
         let list = editor.get(TOKENS).await;
         list.assert_has(&["stock-sync", &secret[..8], "read metrics", "data-label=\"Expires\"><time"]);
         assert!(!list.has(&secret), "the secret is shown once");
-        assert!(!list.has("Last used\"><span>not yet"), "it was used");
+        assert!(!list.has("Last used\"><span>never"), "it was used");
         let token = site.store.tokens().list().await.unwrap().pop().unwrap();
         assert_eq!(token.owner, Some(site.user("editor").await.id));
         let lasts = token.expires_at.unwrap() - token.created_at;
@@ -55,7 +56,7 @@ async fn a_token_is_shown_once_works_and_is_revoked_at_once() {
         let path = revoke(&list);
         editor.get(&path).await.assert_has(&["Revoke stock-sync?", &secret[..8]]);
         assert_eq!(site.api(&secret).await, StatusCode::OK, "asking revokes nothing");
-        editor.follow(&path, &[]).await.assert_has(&["The token was revoked.", "No API tokens yet"]);
+        editor.follow(&path, &[]).await.assert_has(&["Token revoked.", "No active tokens"]);
         assert_eq!(site.api(&secret).await, StatusCode::UNAUTHORIZED);
         editor.get(&format!("{TOKENS}?show=ended")).await.assert_has(&["stock-sync", "revoked <time"]);
         assert_eq!(editor.post(&path, &[]).await.status, StatusCode::NOT_FOUND);
@@ -70,17 +71,17 @@ async fn what_is_wrong_with_a_token_is_told_beside_what_was_typed() {
             ([("name", " "), ("scope", "read"), ("days", "")], "The name must be 1 to 64 bytes"),
             (
                 [("name", "a"), ("scope", "write"), ("days", "")],
-                "The scope write is more than your role, viewer",
+                "Your role, viewer, does not allow the scope write",
             ),
             (
                 [("name", "a"), ("scope", "admin"), ("days", "")],
-                "The scope admin is more than your role, viewer",
+                "Your role, viewer, does not allow the scope admin",
             ),
             ([("name", "a"), ("days", "1"), ("other", "")], "Choose at least one"),
-            ([("name", "a"), ("scope", "read"), ("days", "0")], "Give a number of days from 1 to 3650"),
+            ([("name", "a"), ("scope", "read"), ("days", "0")], "Enter a number of days from 1 to 3650"),
             (
                 [("name", "a"), ("scope", "read"), ("days", "for ever")],
-                "Give a number of days from 1 to 3650",
+                "Enter a number of days from 1 to 3650",
             ),
         ] {
             let page = viewer.post("/admin/tokens/new", &fields).await;
@@ -116,10 +117,10 @@ async fn people_see_and_revoke_their_own_and_administrators_all() {
         }
         assert_eq!(site.api(&secret).await, StatusCode::OK);
         let mut admin = site.admin().await;
-        admin.get(TOKENS).await.assert_has(&["mine", "nightly", "the operator", ">viewer</a>"]);
+        admin.get(TOKENS).await.assert_has(&["mine", "nightly", ">operator<", ">viewer</a>"]);
         let user = admin.get(&format!("/admin/users/{}", site.user("viewer").await.id)).await;
-        user.assert_has(&["mine", "API token made"]);
-        admin.follow(&path, &[]).await.assert_has(&["The token was revoked."]);
+        user.assert_has(&["mine", "API token created"]);
+        admin.follow(&path, &[]).await.assert_has(&["Token revoked."]);
         assert_eq!(site.api(&secret).await, StatusCode::UNAUTHORIZED);
     }
 }

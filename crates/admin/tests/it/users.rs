@@ -15,15 +15,21 @@ async fn a_user_is_added_and_what_is_wrong_is_told_beside_what_was_typed() {
     for site in Site::each().await {
         let mut admin = site.admin().await;
         let list = admin.get(USERS).await;
-        list.assert_has(&[">editor</a>", ">viewer</a>", "not yet", "<td>admin</td>", "the command line"]);
-        admin.get("/admin/users/new").await.assert_has(&["At least 12 characters", "also creates, changes"]);
+        list.assert_has(&[
+            ">editor</a>",
+            ">viewer</a>",
+            "not recently",
+            "<td>admin</td>",
+            "from the command line",
+        ]);
+        admin.get("/admin/users/new").await.assert_has(&["At least 12 characters", "also create, change"]);
         let attempt = |name: &'static str, password: &'static str, again: &'static str| {
             [("name", name), ("role", "editor"), ("new_password", password), ("new_password_again", again)]
         };
         for (fields, words) in [
             (attempt("Anna B", PASSWORD, PASSWORD), "The name must be lower-case letters"),
             (attempt("anna", "short", "short"), "must be at least 12 characters long, and this has 5."),
-            (attempt("anna", PASSWORD, OTHER), "The two passwords differ."),
+            (attempt("anna", PASSWORD, OTHER), "The passwords do not match."),
         ] {
             let page = admin.post("/admin/users/new", &fields).await;
             assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -35,7 +41,7 @@ async fn a_user_is_added_and_what_is_wrong_is_told_beside_what_was_typed() {
         assert_eq!(taken.status, StatusCode::CONFLICT);
         taken.assert_has(&["There is a user named &#34;viewer&#34; already."]);
         let page = admin.follow("/admin/users/new", &attempt(" anna ", PASSWORD, PASSWORD)).await;
-        page.assert_has(&["The user was added.", "<h1>anna</h1>", "Not seen yet", "by admin", "web admin"]);
+        page.assert_has(&["User added.", "<h1>anna</h1>", "Not seen recently", "by admin", "web admin"]);
         let anna = site.user("anna").await;
         assert_eq!((anna.role, anna.created_by.as_str()), (Role::Editor, "user:admin"));
         site.signed_in("anna").await.get("/admin/components/new").await.assert_has(&["New component"]);
@@ -68,7 +74,8 @@ async fn a_user_is_changed_and_a_stale_form_changes_nothing() {
         let stale = admin.post(&path, &fields).await;
         assert_eq!(stale.status, StatusCode::CONFLICT);
         stale.assert_has(&[
-            "the command line changed this user meanwhile, so nothing was saved. The role is editor now, and the user is active",
+            "This user was changed from the command line in the meantime, so nothing was saved. The role is \
+             now editor and the user is active",
             "value=\"viewer\" required checked",
             "name=\"disabled\" value=\"1\" checked",
         ]);
@@ -87,7 +94,7 @@ async fn a_user_is_changed_and_a_stale_form_changes_nothing() {
         admin.follow(&path, &fields).await.assert_has(&["Saved."]);
         let page = admin.get(&path).await;
         let again = [("version", page.field("version")), ("role", "viewer")];
-        admin.follow(&path, &again).await.assert_has(&["Nothing differed"]);
+        admin.follow(&path, &again).await.assert_has(&["No changes to save."]);
         viewer = site.viewer().await;
         assert_eq!(viewer.get("/admin/").await.status, StatusCode::OK);
     }
@@ -99,7 +106,7 @@ async fn another_password_and_a_sign_out_everywhere_end_the_sessions() {
         let mut admin = site.admin().await;
         let mut viewer = site.viewer().await;
         let path = format!("{USERS}/{}", site.user("viewer").await.id);
-        admin.follow(&format!("{path}/sign-out"), &[]).await.assert_has(&["1 session was ended."]);
+        admin.follow(&format!("{path}/sign-out"), &[]).await.assert_has(&["1 session ended."]);
         assert_eq!(viewer.get("/admin/").await.status, StatusCode::SEE_OTHER);
         viewer = site.viewer().await;
         let page = admin.get(&path).await;
@@ -107,11 +114,11 @@ async fn another_password_and_a_sign_out_everywhere_end_the_sessions() {
             [("version", page.field("version")), ("new_password", OTHER), ("new_password_again", "another")];
         let refused = admin.post(&format!("{path}/password"), &differ).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-        refused.assert_has(&["The two passwords differ."]);
+        refused.assert_has(&["The passwords do not match."]);
         let fields =
             [("version", page.field("version")), ("new_password", OTHER), ("new_password_again", OTHER)];
         let page = admin.follow(&format!("{path}/password"), &fields).await;
-        page.assert_has(&["The password was changed.", "<dt>Password</dt><dd><ins>set anew</ins>"]);
+        page.assert_has(&["Password changed.", "<dt>Password</dt><dd><ins>changed</ins>"]);
         assert_eq!(viewer.get("/admin/").await.status, StatusCode::SEE_OTHER);
         let sign_in = |password| [("name", "viewer"), ("password", password)];
         let refused = site.stranger().post("/admin/sign-in", &sign_in(PASSWORD)).await;
@@ -119,13 +126,7 @@ async fn another_password_and_a_sign_out_everywhere_end_the_sessions() {
         let let_in = site.stranger().post("/admin/sign-in", &sign_in(OTHER)).await;
         assert_eq!(let_in.status, StatusCode::SEE_OTHER);
         let history = admin.get(&format!("{path}/history")).await;
-        history.assert_has(&[
-            "Sign-in refused",
-            "wrong password",
-            "A session was ended",
-            "by admin",
-            "Signed in",
-        ]);
+        history.assert_has(&["Failed sign-in", "wrong password", "Session ended", "by admin", "Signed in"]);
         let own = format!("{USERS}/{}/password", site.user("admin").await.id);
         let own = admin.post(&own, &fields).await;
         assert_eq!(
@@ -152,15 +153,15 @@ async fn a_user_is_removed_with_their_sessions_and_tokens() {
         assert_eq!(site.api(&secret).await, StatusCode::OK);
         let path = format!("{USERS}/{}", user.id);
         let page = admin.get(&format!("{path}/delete")).await;
-        page.assert_has(&["Remove editor?", "their API token is revoked"]);
+        page.assert_has(&["Remove editor?", "revokes their API token"]);
         let version = page.field("version").to_owned();
         editor.post("/admin/theme", &[("theme", "dark")]).await;
         let stale = admin.post(&format!("{path}/delete"), &[("version", &version)]).await;
         assert_eq!(stale.status, StatusCode::CONFLICT);
-        stale.assert_has(&["editor changed this user meanwhile"]);
+        stale.assert_has(&["This user was changed by editor in the meantime"]);
         let version = stale.field("version");
         let list = admin.follow(&format!("{path}/delete"), &[("version", version)]).await;
-        list.assert_has(&["The user was removed."]);
+        list.assert_has(&["User removed."]);
         assert!(!list.has(">editor</a>"));
         assert_eq!(site.api(&secret).await, StatusCode::UNAUTHORIZED, "a removed user's token");
         assert_eq!(editor.get("/admin/").await.status, StatusCode::SEE_OTHER);
@@ -206,7 +207,7 @@ async fn who_is_no_administrator_sees_no_way_to_the_users_and_finds_none() {
             {
                 let refused = visitor.get(page).await;
                 assert_eq!(refused.status, StatusCode::FORBIDDEN, "{page}");
-                refused.assert_has(&["Only an administrator may do this."]);
+                refused.assert_has(&["Only administrators can do this."]);
             }
             let promoted = visitor.post(&path, &[("version", "1"), ("role", "admin")]).await;
             assert_eq!(promoted.status, StatusCode::FORBIDDEN);

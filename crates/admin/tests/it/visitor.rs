@@ -8,8 +8,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Builder},
 };
-use inventory_admin::Admin;
-use inventory_api::{App, Options};
+use inventory::{App, Options};
 use inventory_core::{Actor, Component, ComponentId, ComponentPatch, NewComponent, Role, User};
 use inventory_store::{
     ComponentOperation, Config, OperationResult, Password, Store, VersionPrecondition, WriteContext,
@@ -30,7 +29,7 @@ pub(crate) const COMPONENTS: &str = "/admin/components";
 
 pub(crate) struct Site {
     pub(crate) store: Store,
-    pub(crate) pages: Admin,
+    pub(crate) app: App,
     pub(crate) router: Router,
     /// Outlives the store: fields are dropped in this order.
     _database: TestDatabase,
@@ -54,9 +53,8 @@ impl Site {
             let password = Password::new(PASSWORD).unwrap();
             store.users().create(name.parse().unwrap(), role, password, Actor::cli()).await.unwrap();
         }
-        let pages = Admin::new(store.clone());
         let app = App::start(store.clone(), options).await.unwrap();
-        Self { router: app.router_with(pages.router()), pages, store, _database: database }
+        Self { router: app.router(), app, store, _database: database }
     }
 
     /// Each test runs on each database.

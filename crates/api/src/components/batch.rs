@@ -8,43 +8,44 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use inventory_core::Component;
-use inventory_store::{ComponentOperation, OperationResult, Store, WriteContext};
+use inventory_http::{Problem, Traceparent};
+use inventory_store::{OperationResult, Store, WriteContext};
 use serde::Serialize;
 
-use super::{BATCH_PATH, batch_body, batch_schema::Batch};
+use super::{
+    batch_body,
+    batch_schema::{Batch, Verb},
+    conflicts,
+    paths::BATCH_PATH,
+};
 use crate::{
-    auth::{Caller, Change},
+    authorized::{Authorized, Change},
     body::{self, BodyLease, JsonBody, MAX_BATCH_BYTES},
-    failure,
     idempotency::{self, IdempotencyKey},
     openapi::problems,
     parameters::NoParameters,
-    problem::Problem,
-    traceparent::Traceparent,
 };
-
-/// How many operations a batch may have.
-pub(super) const MAX_OPERATIONS: usize = 20_000;
 
 problems!(BatchProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauthorized, InsufficientScope, BatchRefused, SlowBody, TooLarge,
     UnsupportedMediaType, Invalid, KeyReused, Internal, Busy, Unavailable, OutcomeUnknown, Timeout);
 
 /// Create, change and delete many components
 ///
-/// The operations are carried out in order, all of them or none. Each that changes something is one event.
+/// The operations are carried out in order, all of them or none. Each operation that changes something
+/// produces one event.
 #[utoipa::path(
     post, path = BATCH_PATH, operation_id = "batchComponents", tag = "components",
     params(IdempotencyKey),
     request_body(content = Batch, content_type = "application/json"),
     responses(
-        (status = 200, description = "One result an operation, in order", body = Wire,
+        (status = 200, description = "One result for each operation, in order", body = Wire,
             headers(("Idempotency-Replayed" = Option<String>,
-                description = "`true` where this is the answer to an earlier request with the same key"))),
+                description = "`true` if this is the response to an earlier request with the same key"))),
         BatchProblems,
     ),
 )]
 pub(super) async fn batch(
-    caller: Caller<Change>,
+    caller: Authorized<Change>,
     _parameters: NoParameters,
     State(store): State<Store>,
     key: IdempotencyKey,
@@ -60,7 +61,8 @@ pub(super) async fn batch(
     let verbs: Vec<_> = operations.iter().map(Verb::of).collect();
     let context = WriteContext { trace, idempotency, ..WriteContext::new(caller.actor()) };
     let member = |index: usize| verbs.get(index).copied().map_or("component", Verb::content);
-    let written = store.write(operations, context).await.map_err(|error| failure::of_batch(error, member))?;
+    let written =
+        store.write(operations, context).await.map_err(|error| conflicts::of_batch(error, member))?;
     let results: Vec<_> = written.result.into_iter().map(Outcome::of).collect();
     let count = results.len();
     let body = body::of_many(Wire { results }, count).await?;
@@ -69,35 +71,7 @@ pub(super) async fn batch(
     Ok(response)
 }
 
-/// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = BatchVerb)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Verb {
-    Create,
-    Update,
-    Delete,
-}
-
-impl Verb {
-    fn of(operation: &ComponentOperation) -> Self {
-        match operation {
-            ComponentOperation::Update { .. } => Self::Update,
-            ComponentOperation::Delete { .. } => Self::Delete,
-            ComponentOperation::Create(_) => Self::Create,
-        }
-    }
-
-    /// The member of an operation that says what the component shall be.
-    fn content(self) -> &'static str {
-        match self {
-            Self::Create => "component",
-            Self::Update | Self::Delete => "patch",
-        }
-    }
-}
-
-/// What became of an operation.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = BatchStatus)]
 #[serde(rename_all = "snake_case")]
@@ -113,7 +87,7 @@ enum Status {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = BatchResults)]
 struct Wire {
-    /// One an operation, in order.
+    /// One for each operation, in order.
     #[schema(max_items = 20_000)]
     results: Vec<Outcome>,
 }
@@ -126,7 +100,7 @@ struct Outcome {
     op: Verb,
     /// What was done.
     status: Status,
-    /// The component as it is now, or as it last was.
+    /// The component after the operation; of a deleted one, its last state.
     #[schema(value_type = Component)]
     component: Arc<Component>,
 }

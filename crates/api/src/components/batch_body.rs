@@ -7,15 +7,15 @@
 use std::{collections::BTreeSet, fmt};
 
 use inventory_core::{ComponentId, ComponentPatch, NewComponent};
+use inventory_http::{ErrorItem, Problem};
 use inventory_store::{ComponentOperation, VersionPrecondition};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::batch::{MAX_OPERATIONS, Verb};
+use super::batch_schema::{MAX_OPERATIONS, Verb};
 use crate::{
     body::BodyLease,
     json::{self, Allowance, Name, Strict},
-    problem::{ErrorItem, Problem},
 };
 
 /// The memory that the values of one operation may take, in bytes. No operation that can be carried out takes half of it.
@@ -40,7 +40,7 @@ pub(super) fn read(body: &[u8], lease: &mut BodyLease) -> Result<Vec<ComponentOp
     };
     match read {
         Ok(()) => {}
-        Err(_) if beside.is_exceeded() => reading.whole("", "holds more than the operations"),
+        Err(_) if beside.is_exceeded() => reading.whole("", "has too many members beside \"operations\""),
         Err(_) if reading.stopped => {}
         Err(error) if reading.awaits_array && error.is_data() => {
             reading.whole("/operations", "must be an array");
@@ -87,7 +87,7 @@ impl<'a> Reading<'a> {
         self.whole.push(ErrorItem::member(pointer, detail));
     }
 
-    /// Takes the operation at an index, whose value takes so many bytes.
+    /// Takes the operation at an index. `bytes` is the memory that its value occupies.
     fn take(&mut self, index: usize, value: Value, bytes: usize) {
         if index == MAX_OPERATIONS {
             self.whole("/operations", format!("must have at most {MAX_OPERATIONS} operations"));
@@ -99,7 +99,7 @@ impl<'a> Reading<'a> {
                 self.operations.push(operation);
                 self.bytes += bytes;
                 if self.bytes > MAX_OPERATIONS_BYTES {
-                    let detail = "hold more values than a batch takes: send several smaller batches";
+                    let detail = "have more values than a batch may have: send several smaller batches";
                     self.whole("/operations", detail);
                     self.stopped = true;
                 }
@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
         let mut names = BTreeSet::new();
         while let Some(name) = members.next_key_seed(Name(beside))? {
             if names.contains(&name) {
-                return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
+                return Err(A::Error::custom(format_args!("the member {name:?} appears twice")));
             }
             if name == OPERATIONS {
                 members.next_value_seed(Operations(reading))?;
@@ -204,7 +204,7 @@ impl<'de> Visitor<'de> for Operations<'_, '_> {
                     return Ok(());
                 }
                 Err(error) if allowance.is_exceeded() => {
-                    let detail = "is larger than any operation can be";
+                    let detail = "is too large for an operation";
                     reading.errors.push(ErrorItem::member(format!("/operations/{index}"), detail));
                     reading.stopped = true;
                     return Err(error);
@@ -309,11 +309,11 @@ impl Object {
         value.map_err(|detail| self.errors.push(ErrorItem::member(format!("{pointer}/{name}"), detail))).ok()
     }
 
-    /// A member that is an object with errors of its own.
+    /// Reads a member that is an object, and reports the errors within it.
     fn take_object<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value) -> Result<T, inventory_core::Invalid>,
+        read: impl FnOnce(Value) -> Result<T, inventory_core::ValidationErrors>,
     ) -> Option<T> {
         let value = self.take(name, Ok)?;
         let pointer = &self.pointer;

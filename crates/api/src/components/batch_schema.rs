@@ -1,7 +1,9 @@
-//! The body of a batch, as the OpenAPI document tells of it. The service reads it member by member instead,
-//! so that it can report everything that is wrong.
+//! The OpenAPI schema of a batch body. The service does not deserialise into these types; it reads the body
+//! member by member, so that it can report every error.
 
 use inventory_core::{ComponentPatch, NewComponent};
+use inventory_store::ComponentOperation;
+use serde::Serialize;
 use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -11,7 +13,36 @@ use utoipa::{
     },
 };
 
-use super::batch::MAX_OPERATIONS;
+/// How many operations a batch may have.
+pub(super) const MAX_OPERATIONS: usize = 20_000;
+
+/// The kind of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = BatchVerb)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verb {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Verb {
+    pub(super) fn of(operation: &ComponentOperation) -> Self {
+        match operation {
+            ComponentOperation::Update { .. } => Self::Update,
+            ComponentOperation::Delete { .. } => Self::Delete,
+            ComponentOperation::Create(_) => Self::Create,
+        }
+    }
+
+    /// The member of an operation that says what the component shall be.
+    pub(super) fn content(self) -> &'static str {
+        match self {
+            Self::Create => "component",
+            Self::Update | Self::Delete => "patch",
+        }
+    }
+}
 
 /// The schema of a batch.
 pub(super) struct Batch;
@@ -23,7 +54,7 @@ impl PartialSchema for Batch {
             .min_items(Some(1))
             .max_items(Some(MAX_OPERATIONS))
             .description(Some("What to do, in order."));
-        closed("Changes that are made together or not at all.")
+        closed("Operations that are carried out together or not at all.")
             .property("operations", operations)
             .required("operations")
             .into()
@@ -94,7 +125,7 @@ fn version() -> RefOr<Schema> {
     OneOfBuilder::new()
         .item(integer)
         .item(any)
-        .description(Some("The version that the change is made from, or `*` for whatever is there now."))
+        .description(Some("The version that the change is based on, or `*` for any version."))
         .examples([json!(3), json!("*")])
         .into()
 }

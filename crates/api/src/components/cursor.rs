@@ -1,16 +1,15 @@
-//! Cursors: the place of a page, as a text that clients hand back.
+//! Cursors: the position of a page, as an opaque text that clients send back.
 //!
-//! A cursor is not secret and not signed: whoever makes one up gets a page that they could have had anyway.
-//! It is checked, so that one that was cut off, made up or meant for another list is refused with a clear
-//! answer and never reaches the database.
+//! A cursor is neither secret nor signed: a forged one yields only a page that the client may read anyway. It
+//! is checked, so that a truncated or forged cursor, or one for another list, is refused with a clear error
+//! and never reaches the database.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use inventory_core::{ComponentId, Seq};
-use inventory_store::{From, Key, Kind, Place, Sort};
+use inventory_http::{Problem, ProblemType};
+use inventory_store::{ColumnType, Key, PageCursor, PageStart, Sort};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-use crate::{kind, problem::Problem};
 
 /// What a cursor matches; nothing at all stands for the first page.
 pub(super) const PATTERN: &str = "^[A-Za-z0-9_-]*$";
@@ -45,16 +44,16 @@ struct Written {
 }
 
 /// The cursor of the page after a place.
-pub(super) fn after(list: List, place: Place) -> String {
+pub(super) fn after(list: List, place: PageCursor) -> String {
     write(list, place, false)
 }
 
 /// The cursor of the page before a place.
-pub(super) fn before(list: List, place: Place) -> String {
+pub(super) fn before(list: List, place: PageCursor) -> String {
     write(list, place, true)
 }
 
-fn write(list: List, place: Place, before: bool) -> String {
+fn write(list: List, place: PageCursor, before: bool) -> String {
     let written = Written {
         s: sort_text(list.sort),
         f: list.filters,
@@ -68,16 +67,16 @@ fn write(list: List, place: Place, before: bool) -> String {
 }
 
 /// Where the page of a cursor begins, if it is a cursor of this list.
-pub(super) fn read(list: List, cursor: &str) -> Result<From, Problem> {
+pub(super) fn read(list: List, cursor: &str) -> Result<PageStart, Problem> {
     if cursor.is_empty() {
-        return Ok(From::Start);
+        return Ok(PageStart::Start);
     }
-    let refuse = |detail: &str| Problem::new(kind::Kind::InvalidCursor, detail);
+    let refuse = |detail: &str| Problem::new(ProblemType::InvalidCursor, detail);
     let written = (cursor.len() <= MAX_CHARS)
         .then(|| URL_SAFE_NO_PAD.decode(cursor).ok())
         .flatten()
         .and_then(|json| serde_json::from_slice::<Written>(&json).ok())
-        .ok_or_else(|| refuse("the cursor was not made by this service, or a part of it is missing"))?;
+        .ok_or_else(|| refuse("the cursor was not created by this service, or is truncated"))?;
     let Written { s, f, b, k, i, e } = written;
     if s != sort_text(list.sort) {
         return Err(refuse(&format!("the cursor belongs to a list in another order (sort={s})")));
@@ -86,17 +85,17 @@ pub(super) fn read(list: List, cursor: &str) -> Result<From, Problem> {
         return Err(refuse("the cursor belongs to a list with other filters"));
     }
     if !fits(list.sort, &k) {
-        return Err(refuse("the cursor was not made by this service"));
+        return Err(refuse("the cursor was not created by this service"));
     }
-    let place = Place { key: k, id: ComponentId(i), since: Seq(e) };
-    Ok(if b { From::Before(place) } else { From::After(place) })
+    let place = PageCursor { key: k, id: ComponentId(i), since: Seq(e) };
+    Ok(if b { PageStart::Before(place) } else { PageStart::After(place) })
 }
 
 /// Whether a key is one of the sorted column, so that the database can compare the two.
 fn fits(sort: Sort, key: &Key) -> bool {
-    match (sort.column.kind(), key) {
-        (Kind::Amount | Kind::Time | Kind::Integer, Key::Integer(_)) => true,
-        (Kind::Id | Kind::Text | Kind::Tags, Key::Text(text)) => !text.contains('\0'),
+    match (sort.column.column_type(), key) {
+        (ColumnType::Amount | ColumnType::Time | ColumnType::Integer, Key::Integer(_)) => true,
+        (ColumnType::Id | ColumnType::Text | ColumnType::Tags, Key::Text(text)) => !text.contains('\0'),
         _ => false,
     }
 }
@@ -120,20 +119,21 @@ mod tests {
 
     #[test]
     fn a_cursor_leads_back_to_its_place() {
-        let place = Place {
+        let place = PageCursor {
             key: Key::Text("74HC00 \u{1F50C}".into()),
             id: ComponentId(Uuid::from_u128(5)),
             since: Seq(3),
         };
         let list = list(Column::Name);
-        assert_eq!(read(list, &after(list, place.clone())).unwrap(), From::After(place.clone()));
-        assert_eq!(read(list, &before(list, place.clone())).unwrap(), From::Before(place));
-        assert_eq!(read(list, "").unwrap(), From::Start);
+        assert_eq!(read(list, &after(list, place.clone())).unwrap(), PageStart::After(place.clone()));
+        assert_eq!(read(list, &before(list, place.clone())).unwrap(), PageStart::Before(place));
+        assert_eq!(read(list, "").unwrap(), PageStart::Start);
     }
 
     #[test]
     fn a_cursor_of_another_list_or_with_another_key_is_refused() {
-        let place = Place { key: Key::Text("x".into()), id: ComponentId(Uuid::from_u128(5)), since: Seq(3) };
+        let place =
+            PageCursor { key: Key::Text("x".into()), id: ComponentId(Uuid::from_u128(5)), since: Seq(3) };
         let cursor = after(list(Column::Name), place.clone());
         assert!(read(list(Column::Sku), &cursor).is_err());
         assert!(read(List { filters: 8, ..list(Column::Name) }, &cursor).is_err());

@@ -1,14 +1,13 @@
 //! Field selection: `?fields=id,name`.
 
 use inventory_core::Component;
+use inventory_http::Problem;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
 };
-
-use crate::problem::Problem;
 
 /// The parameter.
 pub(super) const PARAMETER: &str = "fields";
@@ -27,7 +26,7 @@ impl Fields {
                 Problem::parameter(
                     PARAMETER,
                     format!(
-                        "names {name:?}, which is not a field; there are {}",
+                        "names {name:?}, which is not a field; the fields are {}",
                         Component::MEMBERS.join(", ")
                     ),
                 )
@@ -66,8 +65,7 @@ impl PartialSchema for SelectedComponent {
         let mut schema = Component::schema();
         if let RefOr::T(Schema::Object(object)) = &mut schema {
             object.required.clear();
-            object.description =
-                Some("A component: all of it, or the members that `fields` names.".to_owned());
+            object.description = Some("A component: all members, or those that `fields` names.".to_owned());
         }
         schema
     }

@@ -5,34 +5,26 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use inventory_http::Problem;
 use inventory_store::{
-    Column, ComponentJson, Filter, From, Operator, Page, Query, Search, Sort, Store, StoredComponent,
+    Column, ComponentJson, Filter, Operator, Page, PageStart, Query, Search, Sort, Store, StoredComponent,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    PATH,
     cursor::{self, List},
     fields::{self, Fields, Selected, SelectedComponent},
-    parameter,
+    parameter::{self, DEFAULT_LIMIT, MAX_FILTER_CHARS, MAX_FILTER_VALUES, MAX_LIMIT, sortable},
+    paths::COMPONENTS_PATH,
 };
 use crate::{
-    auth::{Caller, Read},
+    authorized::{Authorized, Read},
     body,
     openapi::problems,
     parameters::{self, Parameters},
-    problem::Problem,
 };
 
-/// How many components a page has unless it is told otherwise.
-pub(super) const DEFAULT_LIMIT: usize = 50;
-/// How many components a page may have.
-pub(super) const MAX_LIMIT: usize = 200;
-/// How many values a filter may have: as many as a page has components.
-pub(super) const MAX_FILTER_VALUES: usize = MAX_LIMIT;
-/// How long one value of a filter may be, in characters.
-pub(super) const MAX_FILTER_CHARS: usize = 2000;
 /// The order of creation: ids are UUIDs of version 7.
 pub(super) const DEFAULT_SORT: Sort = Sort { column: Column::Id, descending: false };
 
@@ -40,7 +32,7 @@ pub(super) const DEFAULT_SORT: Sort = Sort { column: Column::Id, descending: fal
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ComponentPage)]
 pub(super) struct Wire<'a> {
-    /// The components, in the order that was asked for.
+    /// The components, in the requested order.
     #[schema(value_type = Vec<SelectedComponent>)]
     items: Vec<Selected<'a, ComponentJson<'a>>>,
     /// The `cursor` of the next page; `null` on the last.
@@ -49,8 +41,8 @@ pub(super) struct Wire<'a> {
     /// The `cursor` of the previous page; `null` on the first.
     #[schema(required)]
     previous_cursor: Option<&'a str>,
-    /// How many components meet the filters on all pages together. With `q` it is counted up to 10,000, which
-    /// stands for as many or more.
+    /// The number of components on all pages that match the filters. With `q` it is counted up to 10,000,
+    /// which means that many or more.
     total: u64,
 }
 
@@ -59,11 +51,11 @@ problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthor
 
 /// List components
 ///
-/// Pages follow a place in the order, not a number: a component that exists throughout appears exactly once,
-/// however many others come and go between the pages. Filters are parameters named after fields; all of them
-/// must hold.
+/// Pages are addressed by cursors, not by numbers: a component that exists throughout appears exactly once,
+/// however many others are created and deleted between the pages. Filters are parameters named after fields;
+/// a component must match all of them.
 #[utoipa::path(
-    get, path = PATH, operation_id = "listComponents", tag = "components",
+    get, path = COMPONENTS_PATH, operation_id = "listComponents", tag = "components",
     params(parameter::ListParameters),
     responses(
         (status = 200, description = "A page", body = Wire<'static>,
@@ -72,7 +64,7 @@ problems!(ListProblems: InvalidParameter, InvalidCursor, CursorExpired, Unauthor
     ),
 )]
 pub(super) async fn list(
-    _caller: Caller<Read>,
+    _caller: Authorized<Read>,
     State(store): State<Store>,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
@@ -130,7 +122,7 @@ impl Asked {
             total,
         };
         let body = body::of(&wire, items.len())?;
-        let first = (self.query.from != From::Start).then_some("");
+        let first = (self.query.from != PageStart::Start).then_some("");
         let links = [("next", next.as_deref()), ("prev", previous.as_deref()), ("first", first)];
         let links: Vec<_> = links
             .into_iter()
@@ -152,7 +144,7 @@ impl Asked {
             parameters::append(&mut query, "cursor", cursor);
         }
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("<{PATH}{mark}{query}>; rel=\"{relation}\"")
+        format!("<{COMPONENTS_PATH}{mark}{query}>; rel=\"{relation}\"")
     }
 }
 
@@ -181,11 +173,6 @@ fn sort(text: Option<&str>) -> Result<Sort, Problem> {
             format!("must be one of these, with - before it for descending: {}", sortable().join(", ")),
         )),
     }
-}
-
-/// The names of the columns that a list can be sorted by.
-pub(super) fn sortable() -> Vec<&'static str> {
-    Column::ALL.into_iter().filter(|column| column.sortable()).map(Column::as_str).collect()
 }
 
 fn filter(name: &str, value: &str) -> Result<Filter, Problem> {

@@ -1,7 +1,8 @@
-//! The parameters of a list, as the OpenAPI document tells of them: made from what the service reads.
+//! The parameters of a list in the OpenAPI document, generated from the columns that the service can filter
+//! and sort by.
 
 use inventory_core::{Amount, Component, Status};
-use inventory_store::{Column, Kind, Operator, Search};
+use inventory_store::{Column, ColumnType, Operator, Search};
 use serde_json::{Value, json};
 use utoipa::{
     IntoParams,
@@ -12,10 +13,21 @@ use utoipa::{
     },
 };
 
-use super::{
-    cursor, fields,
-    list::{DEFAULT_LIMIT, MAX_FILTER_CHARS, MAX_FILTER_VALUES, MAX_LIMIT, sortable},
-};
+use super::{cursor, fields};
+
+/// How many components a page has unless it is told otherwise.
+pub(super) const DEFAULT_LIMIT: usize = 50;
+/// How many components a page may have.
+pub(super) const MAX_LIMIT: usize = 200;
+/// How many values a filter may have: as many as a page has components.
+pub(super) const MAX_FILTER_VALUES: usize = MAX_LIMIT;
+/// How long one value of a filter may be, in characters.
+pub(super) const MAX_FILTER_CHARS: usize = 2000;
+
+/// The names of the columns that a list can be sorted by.
+pub(super) fn sortable() -> Vec<&'static str> {
+    Column::ALL.into_iter().filter(|column| column.sortable()).map(Column::as_str).collect()
+}
 
 /// Texts without NUL, which no field holds.
 const TEXT: &str = r"^[^\u0000]*$";
@@ -62,26 +74,26 @@ impl IntoParams for ListParameters {
             .pattern(Some(TEXT))
             .max_length(Some(Search::MAX_CHARS));
         let mut parameters = vec![
-            parameter("limit", "How many components the page has at most.", limit),
+            parameter("limit", "The maximum number of components on the page.", limit),
             parameter(
                 "cursor",
                 "The `next_cursor` or `previous_cursor` of another page of the same list. Empty or absent: \
-                 the first page. A walk from page to page meets each component that exists throughout exactly \
-                 once, whatever is written meanwhile. A walk over which too much was written ends with 410: \
-                 begin it again.",
+                 the first page. Paging through the list returns each component that exists throughout \
+                 exactly once, whatever is written in the meantime. If too many events are committed while a \
+                 client pages, the response is 410: start again at the first page.",
                 cursor,
             ),
             parameter(
                 "sort",
-                "The order; `-` before the field is descending. Absent values count as the least, and \
-                 components that are equal follow their ids. The default is the order of creation.",
+                "The sort order; `-` before the field means descending. Absent values sort first in \
+                 ascending order, and ties are ordered by id. The default is the order of creation.",
                 sort,
             ),
             parameter(
                 "q",
-                "Words with spaces between. Components in which each of them is found: in the `sku`, `name`, \
-                 `description`, `mpn`, `manufacturer` or a tag, also as a part of a word, whatever the case of \
-                 ASCII letters. Every other character stands for itself.",
+                "Search words, separated by spaces. A component matches if each word occurs in the `sku`, \
+                 `name`, `description`, `mpn`, `manufacturer` or a tag, also as part of a word. The case of \
+                 ASCII letters is ignored, and all other characters are matched literally.",
                 search,
             ),
             fields_parameter(),
@@ -104,7 +116,7 @@ fn fields_parameter() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Component::MEMBERS)).build();
     several(
         fields::PARAMETER,
-        "The members that the components in the answer have; all, unless it is given.",
+        "The members that each component in the response has; by default all.",
         name,
         None,
     )
@@ -112,7 +124,7 @@ fn fields_parameter() -> Parameter {
 
 fn filter(column: Column, operator: Operator) -> Parameter {
     let field = column.as_str();
-    let tags = column.kind() == Kind::Tags;
+    let tags = column.column_type() == ColumnType::Tags;
     let about = match operator {
         Operator::Equal if tags => "Components that have this tag.".to_owned(),
         Operator::Equal => format!("Components whose `{field}` is this."),
@@ -121,7 +133,7 @@ fn filter(column: Column, operator: Operator) -> Parameter {
         Operator::AtLeast => format!("Components whose `{field}` is at least this."),
         Operator::AtMost => format!("Components whose `{field}` is at most this."),
         Operator::Contains => {
-            format!("Components whose `{field}` contains this, whatever the case of ASCII letters.")
+            format!("Components whose `{field}` contains this; the case of ASCII letters is ignored.")
         }
         Operator::IsNull => format!("Components that have no `{field}` (`true`), or have one (`false`)."),
     };
@@ -136,20 +148,20 @@ fn filter(column: Column, operator: Operator) -> Parameter {
 /// The schema of one value of a filter.
 fn value(column: Column, text: &str) -> Object {
     let object = ObjectBuilder::new();
-    match column.kind() {
-        Kind::Id => {
+    match column.column_type() {
+        ColumnType::Id => {
             object.schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
         }
-        Kind::Amount => object.schema_type(Type::String).pattern(Some(Amount::PATTERN)),
-        Kind::Time => {
+        ColumnType::Amount => object.schema_type(Type::String).pattern(Some(Amount::PATTERN)),
+        ColumnType::Time => {
             object.schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         }
-        Kind::Integer => object
+        ColumnType::Integer => object
             .schema_type(Type::Integer)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
             .minimum(Some(i64::MIN))
             .maximum(Some(i64::MAX)),
-        Kind::Text | Kind::Tags => {
+        ColumnType::Text | ColumnType::Tags => {
             let examples: Vec<Value> = match column {
                 Column::Status => vec![Status::Active.as_str().into()],
                 _ => Vec::new(),

@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use inventory_core::{CloudEvent, EventId, LogPosition, Recorded};
+use inventory_core::{CloudEvent, EventEnvelope, EventId, LogPosition};
 
-/// How many bytes of frames are kept for the streams that have yet to send them.
+/// Maximum bytes of frames cached for streams that have not sent them yet.
 const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
 /// A frame that only shows that the stream is alive.
@@ -53,7 +53,7 @@ impl EventFrames {
     }
 
     /// The frame of an event.
-    pub(super) fn frame(&self, recorded: &Recorded) -> Result<Bytes, serde_json::Error> {
+    pub(super) fn frame(&self, recorded: &EventEnvelope) -> Result<Bytes, serde_json::Error> {
         // Held while the event is serialised: a stream that needs the same event waits for it instead of doing it, too.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(frame) = kept.frames.get(&recorded.id) {
@@ -66,7 +66,7 @@ impl EventFrames {
     }
 
     /// The position after an event.
-    pub(super) fn position(&self, event: &Recorded) -> LogPosition {
+    pub(super) fn position(&self, event: &EventEnvelope) -> LogPosition {
         LogPosition::after(Arc::clone(&self.epoch), event.seq, event.id)
     }
 }

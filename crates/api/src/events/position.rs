@@ -2,6 +2,7 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use inventory_core::{EVENT_TYPES, LogPosition, ParsePositionError};
+use inventory_http::Problem;
 use serde_json::json;
 use utoipa::{
     IntoParams,
@@ -12,7 +13,7 @@ use utoipa::{
     },
 };
 
-use crate::{openapi, problem::Problem};
+use crate::openapi;
 
 /// The parameter that says after which position to begin.
 pub(super) const AFTER: &str = "after";
@@ -53,7 +54,7 @@ impl<S: Sync> FromRequestParts<S> for LastEventId {
     }
 }
 
-/// The parameters of the stream, as the OpenAPI document tells of them.
+/// The parameters of the stream in the OpenAPI document.
 pub(super) struct EventParameters;
 
 impl IntoParams for EventParameters {
@@ -68,27 +69,26 @@ impl IntoParams for EventParameters {
         vec![
             query(
                 AFTER,
-                "Begin after the event of this id, or with the first event (`0`). Absent: with the \
-                next event.",
+                "Start after the event with this id, or at the first event (`0`). Absent: at the next event.",
                 position(),
             )
             .build(),
-            query(TYPES, "The types of the events to send; all, unless it is given.", types)
+            query(TYPES, "The types of the events to send; by default all.", types)
                 .style(Some(ParameterStyle::Form))
                 .explode(Some(false))
                 .build(),
             query(
                 FOLLOW,
-                "Whether to wait for new events. `false` ends the stream after the event that is \
-                the newest when it begins.",
+                "Whether to wait for new events. `false` ends the stream after the event that was the newest \
+                 when the stream began.",
                 follow,
             )
             .build(),
             openapi::header(
                 HEADER,
                 Required::False,
-                "The id of the last event that the client has seen. It \
-                counts more than `after`; browsers send it when they connect again.",
+                "The id of the last event that the client received. It takes precedence over `after`; \
+                 browsers send it when they reconnect.",
                 position(),
             ),
         ]

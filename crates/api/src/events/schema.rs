@@ -1,4 +1,4 @@
-//! The frames of the stream, as the OpenAPI document tells of them.
+//! The frames of the stream in the OpenAPI document.
 
 use inventory_core::EVENT_TYPES;
 use serde_json::{Value, json};
@@ -9,6 +9,11 @@ use utoipa::{
         schema::{AnyOfBuilder, KnownFormat, Schema, SchemaFormat, Type},
     },
 };
+
+/// The name of the event that says that the position is not one of this log.
+pub(super) const RESET: &str = "reset";
+/// What it says.
+pub(super) const RESET_REASON: &str = "the position is not one of this log";
 
 /// One event of the stream.
 pub(super) struct Frame;
@@ -21,15 +26,15 @@ impl PartialSchema for Frame {
         let data = text("JSON on one line.")
             .content_media_type("application/json")
             .content_schema(Some(Schema::from(content)));
-        let types: Vec<Value> = EVENT_TYPES.iter().copied().chain([super::RESET]).map(Value::from).collect();
+        let types: Vec<Value> = EVENT_TYPES.iter().copied().chain([RESET]).map(Value::from).collect();
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("One event."))
             .property(
                 "id",
-                text("The position to go on after: `EPOCH-SEQ-XXXXXXXX`, the end of the event's id last."),
+                text("The position to continue after: `EPOCH-SEQ-XXXXXXXX`, with the end of the event's id."),
             )
-            .property("event", text("What happened, or `reset`.").examples(types))
+            .property("event", text("The type of the event, or `reset`.").examples(types))
             .property("data", data)
             .required("id")
             .required("event")
@@ -61,8 +66,8 @@ fn cloud_event() -> RefOr<Schema> {
         .property("specversion", text("The version of CloudEvents.").enum_values(Some(["1.0"])))
         .property("id", formatted("The identity of the event, the same in every replay.", KnownFormat::Uuid))
         .property("source", text("The log that holds it: `/inventory/EPOCH`."))
-        .property("type", text("What happened. More types may come.").examples(types))
-        .property("subject", text("What it happened to, as a path under `/api/v1`."))
+        .property("type", text("The type of the event. More types may be added.").examples(types))
+        .property("subject", text("The resource that the event is about, as a path under `/api/v1`."))
         .property("time", formatted("When it happened.", KnownFormat::DateTime))
         .property(
             "datacontenttype",
@@ -70,10 +75,10 @@ fn cloud_event() -> RefOr<Schema> {
         )
         .property(
             "sequence",
-            text("Its place in the log, padded so that it sorts as text.").pattern(Some("^[0-9]{20}$")),
+            text("Its position in the log, padded so that it sorts as text.").pattern(Some("^[0-9]{20}$")),
         )
-        .property("actor", text("Who did it, and by which way: `token:NAME` is a request to the API, `user:NAME` someone in the web admin, `import:NAME` a file that this user uploaded there, `import` a file at the command line, `cli` the command line, `system` the service."))
-        .property("traceparent", text("The trace of the request that did it (W3C Trace Context)."))
+        .property("actor", text("Who made the change, and how: `token:NAME` is a request to the API, `user:NAME` someone in the web admin, `import:NAME` a file that this user uploaded there, `import` a file at the command line, `cli` the command line, `system` the service."))
+        .property("traceparent", text("The trace of the request that made the change (W3C Trace Context)."))
         .property("data", data)
         .required("specversion")
         .required("id")
@@ -91,10 +96,10 @@ fn cloud_event() -> RefOr<Schema> {
 fn reset() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .description(Some("The position that the client asked for is not one of this log."))
+        .description(Some("The position that the client sent does not belong to this log."))
         .property("reason", text("Why."))
         .required("reason")
-        .examples([json!({"reason": super::RESET_REASON})])
+        .examples([json!({"reason": RESET_REASON})])
         .into()
 }
 

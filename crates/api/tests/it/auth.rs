@@ -8,7 +8,7 @@ use crate::service::{COMPONENTS, SECRET, Service};
 
 /// Each operation of the document with whether it is open to everyone.
 fn operations() -> Vec<(String, String, bool)> {
-    let document = serde_json::to_value(inventory_api::openapi()).unwrap();
+    let document = serde_json::to_value(inventory::openapi()).unwrap();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -168,5 +168,5 @@ async fn an_operation_that_is_too_large_is_named() {
     assert_eq!(problem["errors"][0]["pointer"], "/operations/1");
     let beside = json!({"operations": [], "more": vec![0; 100_000]});
     let problem = service.post(BATCH, &beside).await.problem(422, "invalid-body");
-    assert_eq!(problem["errors"][0]["detail"], "holds more than the operations");
+    assert_eq!(problem["errors"][0]["detail"], "has too many members beside \"operations\"");
 }

@@ -1,4 +1,4 @@
-//! What the service says of itself.
+//! The documentation of the API.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -10,14 +10,14 @@ use crate::service::Service;
 fn the_committed_openapi_document_is_the_one_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
     let committed = std::fs::read_to_string(path).unwrap_or_default();
-    let current = inventory_api::openapi().to_pretty_json().unwrap() + "\n";
+    let current = inventory::openapi().to_pretty_json().unwrap() + "\n";
     assert!(committed == current, "openapi.json is stale: run `cargo xtask openapi` and commit it");
 }
 
 #[tokio::test]
 async fn the_served_document_is_the_same() {
     let service = Service::sqlite().await;
-    let expected = serde_json::to_value(inventory_api::openapi()).unwrap();
+    let expected = serde_json::to_value(inventory::openapi()).unwrap();
     for path in ["/openapi.json", "/api/openapi.json"] {
         assert_eq!(service.get(path).await.json(), expected);
     }
@@ -48,7 +48,7 @@ async fn the_page_to_browse_the_document_asks_no_other_host() {
 #[tokio::test]
 async fn every_kind_of_problem_that_the_document_names_is_explained() {
     let service = Service::sqlite().await;
-    let document = inventory_api::openapi().to_json().unwrap();
+    let document = inventory::openapi().to_json().unwrap();
     let slugs: BTreeSet<_> = document
         .split("/problems/")
         .skip(1)
@@ -70,7 +70,7 @@ async fn every_kind_of_problem_that_the_document_names_is_explained() {
 
 #[test]
 fn the_document_is_closed_where_the_service_is() {
-    let document = serde_json::to_value(inventory_api::openapi()).unwrap();
+    let document = serde_json::to_value(inventory::openapi()).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     for name in ["NewComponent", "ComponentPatch", "Batch"] {
         assert_eq!(

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, Method, Request},
 };
 use futures::StreamExt;
-use inventory_api::Options;
+use inventory::Options;
 use inventory_core::{Actor, Scope, Seq};
 use inventory_store::NewToken;
 use inventory_testing::{Frame, Frames};
@@ -180,7 +180,7 @@ async fn a_position_of_another_log_is_told_in_the_stream() {
         // Another log.
         format!("0123abcd-1-{suffix}"),
         "0123abcd-0".to_owned(),
-        // An event that is yet to come.
+        // An event that does not exist yet.
         format!("{epoch}-99-{suffix}"),
         // Another event at this place.
         format!("{epoch}-2-{suffix}"),
@@ -288,7 +288,7 @@ async fn a_silent_stream_says_that_it_lives() {
         tokio::task::yield_now().await;
     }
     assert_eq!(ping, Frame { comment: Some("ping".to_owned()), ..Frame::default() });
-    // What was passed over is not asked for again by a client that connects anew.
+    // A client that reconnects does not request again the events that were filtered out.
     service.created(json!({"name": "a"})).await;
     service.store.bus().published(Seq(2)).await;
     tokio::time::pause();

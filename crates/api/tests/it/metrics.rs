@@ -13,7 +13,7 @@ use axum::{
     http::{Method, Request},
 };
 use flate2::read::GzDecoder;
-use inventory_api::{MetricsAccess, Options};
+use inventory::{MetricsAccess, Options};
 use inventory_core::{Actor, Scope};
 use inventory_metrics::{CATALOGUE, Kind, Values};
 use inventory_store::NewToken;
@@ -163,7 +163,7 @@ async fn the_domain_part_is_written_like_this() {
 # TYPE inventory_components gauge
 inventory_components 1
 
-# HELP inventory_components_count_drift The count of components that the database keeps minus the rows that the last audit counted: 0 when healthy
+# HELP inventory_components_count_drift The stored count of components minus the rows that the last audit counted: 0 when healthy
 # TYPE inventory_components_count_drift gauge
 inventory_components_count_drift 0
 
@@ -496,7 +496,7 @@ async fn a_client_that_hangs_up_is_not_active_for_ever() {
     let request =
         Service::request(Method::POST, COMPONENTS).header("host", "test").json(&json!({"name": "a"}));
     let mut response = Box::pin(tower::ServiceExt::oneshot(service.router.clone(), request));
-    // Once is not enough: the writer is a task of its own on this one thread, so it cannot have answered.
+    // One poll is not enough: the writer is a separate task on this one thread, so it cannot have answered.
     assert!(futures::poll!(&mut response).is_pending());
     scrape(&service).await.assert("http_server_active_requests", 2.0);
     drop(response);

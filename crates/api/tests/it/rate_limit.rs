@@ -6,8 +6,9 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use inventory_api::{Connection, MetricsAccess, Options};
+use inventory::{MetricsAccess, Options};
 use inventory_core::Actor;
+use inventory_http::Connection;
 use inventory_store::TokenKey;
 
 use crate::{
@@ -55,7 +56,10 @@ async fn a_token_gets_so_many_answers_and_another_token_its_own() {
     assert_eq!(first.header("ratelimit"), "\"token\";r=1;t=1");
     let (_, refused) = until_refused(&service, COMPONENTS, THERE, Some(SECRET)).await;
     let problem = refused.problem(429, "too-many-requests");
-    assert!(problem["detail"].as_str().unwrap().contains("1 requests a second with one token"), "{problem}");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("1 requests per second with one token"),
+        "{problem}"
+    );
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(refused.header("ratelimit"), "\"token\";r=0;t=2");
     let other = "another-secret-that-is-long-enough";
@@ -134,7 +138,7 @@ async fn tokens_cannot_be_guessed_fast() {
     let refused = ask(&service, COMPONENTS, HERE, Some("one-more")).await;
     if refused.status == 429 {
         let problem = refused.problem(429, "too-many-requests");
-        assert_eq!(problem["detail"], "too many wrong tokens came from 203.0.113.1");
+        assert_eq!(problem["detail"], "too many invalid tokens were sent from 203.0.113.1");
         assert_eq!(refused.header("retry-after"), "1");
     }
 }
@@ -201,7 +205,7 @@ async fn past_the_limit_no_token_is_looked_up() {
         guess += 1;
     }
     service.store.close().await;
-    // Without a database a lookup fails, as it does for whoever is not refused before.
+    // Without a database the token lookup fails for every client that is not refused before it.
     ask(&service, COMPONENTS, THERE, Some("a-guess")).await.problem(503, "database-unavailable");
     for guess in 0..GUESSES {
         let answer = ask(&service, COMPONENTS, HERE, Some(&format!("again-{guess}"))).await;

@@ -6,7 +6,8 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use inventory_api::{Connection, Options};
+use inventory::Options;
+use inventory_http::Connection;
 
 use crate::{
     database::TestDatabase,

@@ -8,7 +8,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, request},
 };
-use inventory_api::{App, Options};
+use inventory::{App, Options};
 use inventory_core::{Actor, Clock};
 use inventory_store::{Config, Store};
 use serde_json::Value;
@@ -62,7 +62,7 @@ impl Service {
         };
         let store = Store::open(config).await.unwrap();
         store.tokens().ensure("tests", SECRET, Actor::system()).await.unwrap();
-        // So that no test meets the event of its own token as news.
+        // So that no test receives the event that created its token.
         store.bus().published(store.snapshot().await.unwrap().head).await;
         let app = App::start(store.clone(), options).await.unwrap();
         Self { store, router: app.router(), app, database }
@@ -121,7 +121,7 @@ impl Service {
     }
 }
 
-/// Sends text over a connection of its own and reads what comes back until the service closes it.
+/// Sends text over a new connection and reads the response until the service closes it.
 pub(crate) async fn over_tcp(address: std::net::SocketAddr, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(request).await.unwrap();

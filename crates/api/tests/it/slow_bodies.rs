@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use inventory_api::Options;
+use inventory::Options;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -60,7 +60,7 @@ async fn a_body_that_trickles_is_given_up_and_its_connection_closed() {
         assert!(answer.contains(&format!("/problems/{slug}")), "{answer}");
         assert!(status != 408 || answer.contains("\r\nconnection: close\r\n"), "{answer}");
     }
-    // Whoever sends at once is answered as ever, and nothing was changed.
+    // A client that sends its request without delay is still answered, and nothing was changed.
     assert_eq!(service.get(COMPONENTS).await.json()["total"], 0);
     server.abort();
     service.assert_sound().await;

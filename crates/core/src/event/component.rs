@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Component, Field};
+use crate::model::component::{Component, Field};
 
 /// A component came to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::token::{Token, TokenId};
+use crate::model::token::{Token, TokenId};
 
 /// An API token was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct TokenCreated {
     pub token: Arc<Token>,
 }
 
-/// An API token was revoked: it is good for nothing from now on.
+/// An API token was revoked: it is no longer accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenRevoked {
     /// The token, without its secret.

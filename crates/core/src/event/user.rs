@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::model::{
     user::{ClientAddress, SessionId, SignInRefusal, User, UserField, UserId},
     value::UserName,
 };

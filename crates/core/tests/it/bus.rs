@@ -8,13 +8,13 @@ use crate::event;
 /// What can happen to a bus, in any order.
 #[derive(Debug, Clone)]
 enum Step {
-    /// So many events are published.
+    /// This number of events is published.
     Publish(u8),
-    /// A subscriber comes, to follow what is published from now on.
+    /// A subscriber is added that follows events published from now on.
     Subscribe,
-    /// A subscriber comes, to follow what is published after so many hundredths of the log.
+    /// A subscriber is added that starts after this percentage of the log.
     SubscribeAfter(u8),
-    /// A subscriber takes so many events, as far as there are any.
+    /// A subscriber takes up to this number of events.
     Take(prop::sample::Index, u8),
     /// A subscriber goes and comes back where it was.
     Restart(prop::sample::Index),

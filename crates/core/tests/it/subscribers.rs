@@ -7,7 +7,8 @@ use std::{
 };
 
 use inventory_core::{
-    Bus, ComponentCreated, Event, MemoryLog, Outcome, Policy, Recorded, Seq, Subscriber, SubscriberStats,
+    Bus, ComponentCreated, Event, EventEnvelope, HandlerResult, MemoryLog, RetryPolicy, Seq, Subscriber,
+    SubscriberStats,
 };
 
 use crate::event;
@@ -25,7 +26,7 @@ impl Subscriber for Slow {
     type Event = Event;
     const NAME: &'static str = "slow";
 
-    async fn handle(&self, event: Recorded) -> Outcome {
+    async fn handle(&self, event: EventEnvelope) -> HandlerResult {
         tokio::time::sleep(Duration::from_secs(1)).await;
         self.0.lock().unwrap().push(event.seq);
         Ok(())
@@ -42,7 +43,7 @@ impl Subscriber for Panicky {
     type Event = Event;
     const NAME: &'static str = "panicky";
 
-    async fn handle(&self, event: Recorded) -> Outcome {
+    async fn handle(&self, event: EventEnvelope) -> HandlerResult {
         assert!(!self.attempts.fetch_add(1, Ordering::SeqCst).is_multiple_of(3), "as it is meant to");
         self.seen.lock().unwrap().push(event.seq);
         Ok(())
@@ -56,12 +57,12 @@ impl Subscriber for Hanging {
     type Event = ComponentCreated;
     const NAME: &'static str = "hanging";
 
-    async fn handle(&self, _event: Recorded<ComponentCreated>) -> Outcome {
+    async fn handle(&self, _event: EventEnvelope<ComponentCreated>) -> HandlerResult {
         std::future::pending().await
     }
 
-    fn policy(&self) -> Policy {
-        Policy { timeout: Duration::from_secs(5), attempts: 2, ..Policy::default() }
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy { timeout: Duration::from_secs(5), attempts: 2, ..RetryPolicy::default() }
     }
 }
 
@@ -74,7 +75,7 @@ async fn a_bad_subscriber_harms_nobody_and_loses_nothing() {
     bus.register(Panicky { seen: panicky.clone(), attempts: AtomicU64::new(0) });
     bus.register(Hanging);
     let seen = quick.clone();
-    bus.on("quick", move |event: Recorded| {
+    bus.on("quick", move |event: EventEnvelope| {
         let seen = seen.clone();
         async move {
             seen.lock().unwrap().push(event.seq);
@@ -92,7 +93,7 @@ async fn a_bad_subscriber_harms_nobody_and_loses_nothing() {
     }
     assert_eq!(*quick.lock().unwrap(), all);
     recorder.close();
-    bus.drained().await;
+    bus.join().await;
     assert_eq!(*slow.lock().unwrap(), all);
     assert_eq!(*panicky.lock().unwrap(), all);
     assert_eq!(stats(&bus, "slow").handled(), EVENTS);
@@ -110,14 +111,14 @@ async fn a_handler_that_fails_is_tried_again_and_then_given_up() {
     let (recorder, bus) = MemoryLog::with_bus(16);
     let attempts = Arc::new(AtomicU64::new(0));
     let counted = attempts.clone();
-    bus.on("failing", move |event: Recorded<ComponentCreated>| {
+    bus.on("failing", move |event: EventEnvelope<ComponentCreated>| {
         let attempt = counted.fetch_add(1, Ordering::SeqCst);
         async move { if event.seq == Seq(1) && attempt < 5 { Err("not now".into()) } else { Ok(()) } }
     });
     recorder.record(event(1));
     recorder.record(event(2));
     recorder.close();
-    bus.drained().await;
+    bus.join().await;
     let stats = stats(&bus, "failing");
     assert_eq!(attempts.load(Ordering::SeqCst), 4);
     assert_eq!((stats.failed(), stats.handled(), stats.retried()), (1, 1, 2));
@@ -144,7 +145,7 @@ async fn a_subscriber_gets_its_type_alone() {
     let (recorder, bus) = MemoryLog::with_bus(16);
     let seen = Seen::default();
     let told = seen.clone();
-    bus.on("created", move |event: Recorded<ComponentCreated>| {
+    bus.on("created", move |event: EventEnvelope<ComponentCreated>| {
         told.lock().unwrap().push(event.seq);
         async { Ok(()) }
     });
@@ -152,6 +153,6 @@ async fn a_subscriber_gets_its_type_alone() {
         recorder.record(event(n));
     }
     recorder.close();
-    bus.drained().await;
+    bus.join().await;
     assert_eq!(*seen.lock().unwrap(), [1, 2, 4, 5].map(Seq));
 }

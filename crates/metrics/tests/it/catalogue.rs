@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use inventory_metrics::{CATALOGUE, Kind, Metric, Provenance, Values};
 use metrics_util::{MetricKind, debugging::DebuggingRecorder};
 
-use crate::world::World;
+use crate::fake_store::FakeStore;
 
 #[test]
 fn the_names_of_the_replaced_system_are_unchanged() {
@@ -47,10 +47,10 @@ fn every_metric_has_a_name_of_its_own_that_says_its_kind_and_unit() {
 
 #[tokio::test(start_paused = true)]
 async fn every_series_that_is_known_beforehand_is_there_from_the_first_scrape() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let samples = world.start().scrape(None).await.unwrap();
     let scraped: BTreeSet<_> = samples.keys().map(|key| key.split('/').next().unwrap()).collect();
-    // Written by whoever serves: the requests, and what the operating system says of the process.
+    // Recorded by the HTTP server and the exporter: the requests, and the figures of the process.
     let elsewhere = |metric: &&Metric| {
         metric.name.starts_with("process_")
             || metric.name.contains("http_")
@@ -76,7 +76,7 @@ fn a_handle_is_bound_to_its_recorder_under_the_name_and_help_of_the_catalogue() 
             .map(|label| match label.values {
                 // The first may be the absence of the label.
                 Values::OneOf(known) => known[known.len() - 1],
-                Values::Said(_) => "x",
+                Values::Described(_) => "x",
             })
             .collect();
         match metric.kind {

@@ -4,7 +4,7 @@
 
 mod catalogue;
 mod documentation;
+mod fake_store;
 mod moments;
 mod prometheus;
 mod scrapes;
-mod world;

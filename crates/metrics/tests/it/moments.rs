@@ -6,7 +6,7 @@ use inventory_core::Origin;
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 
-use crate::world::{Samples, World};
+use crate::fake_store::{FakeStore, Samples};
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -43,7 +43,7 @@ proptest! {
 }
 
 async fn play(steps: Vec<Step>, capacity: usize, yields: usize, tells_own: bool) {
-    let world = Arc::new(World::new(capacity).yielding(yields).telling_own(tells_own));
+    let world = Arc::new(FakeStore::new(capacity).yielding(yields).telling_own(tells_own));
     let scraper = world.start();
     let (own, other) = (world.origin(), Origin::generate());
     let by = |is_own| if is_own { own } else { other };
@@ -70,7 +70,7 @@ async fn play(steps: Vec<Step>, capacity: usize, yields: usize, tells_own: bool)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "samples that are counts")]
-fn assert_is_a_moment(world: &World, answered: u64, samples: &Samples) {
+fn assert_is_a_moment(world: &FakeStore, answered: u64, samples: &Samples) {
     let sample = |name: &str| samples[name] as u64;
     let head = sample("inventory_log_head_seq");
     assert!(head >= answered, "the scrape shows event {head}, but {answered} was committed before it began");

@@ -10,7 +10,7 @@ use inventory_metrics::{MAX_BARRIER, Stopped};
 use metrics_util::debugging::DebugValue;
 use tokio::time::Instant;
 
-use crate::world::{Samples, World, eventually, values};
+use crate::fake_store::{FakeStore, Samples, eventually, values};
 
 const SUCCESS: &str = "inventory_collector_success/database";
 const TIMEOUTS: &str = "inventory_metrics_barrier_timeouts_total";
@@ -30,7 +30,7 @@ fn assert_sample(samples: &Samples, name: &str, expected: f64) {
 
 #[tokio::test(start_paused = true)]
 async fn counters_are_those_of_this_process_and_the_gauge_is_the_database() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let scraper = world.start();
     let first = scraper.scrape(None).await.unwrap();
     for name in ["created", "updated", "deleted"] {
@@ -58,7 +58,7 @@ async fn counters_are_those_of_this_process_and_the_gauge_is_the_database() {
 
 #[tokio::test(start_paused = true)]
 async fn events_from_before_the_process_are_not_counted() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     world.create(world.origin());
     let scraper = world.start();
     world.create(world.origin());
@@ -69,7 +69,7 @@ async fn events_from_before_the_process_are_not_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn scrapes_that_wait_share_a_flight_and_one_that_comes_later_does_not() {
-    let world = Arc::new(World::new(16).gated());
+    let world = Arc::new(FakeStore::new(16).gated());
     let scraper = world.start();
     let scrape = || {
         let scraper = scraper.clone();
@@ -103,7 +103,7 @@ async fn scrapes_that_wait_share_a_flight_and_one_that_comes_later_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_gone_leaves_the_counters_and_says_so() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let scraper = world.start();
     world.create(world.origin());
     scraper.scrape(None).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_database_that_is_gone_leaves_the_counters_and_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_panics_ends_nothing() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let scraper = world.start();
     world.create(world.origin());
     world.panics.store(true, Ordering::SeqCst);
@@ -137,7 +137,7 @@ async fn a_source_that_panics_ends_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_hangs_delays_a_scrape_for_no_longer_than_the_barrier() {
-    let world = Arc::new(World::new(16).gated());
+    let world = Arc::new(FakeStore::new(16).gated());
     let scraper = world.start();
     for (timeout, barrier) in [
         (None, MAX_BARRIER),
@@ -157,7 +157,7 @@ async fn a_database_that_hangs_delays_a_scrape_for_no_longer_than_the_barrier() 
 
 #[tokio::test(start_paused = true)]
 async fn a_scraper_in_a_hurry_costs_no_other_scraper_the_gauge() {
-    let world = Arc::new(World::new(16).gated());
+    let world = Arc::new(FakeStore::new(16).gated());
     let scraper = world.start();
     world.insert_by_hand();
     let began = Instant::now();
@@ -191,7 +191,7 @@ async fn a_scraper_in_a_hurry_costs_no_other_scraper_the_gauge() {
 
 #[tokio::test(start_paused = true)]
 async fn a_scraper_in_a_hurry_does_not_wait_for_events_that_another_waits_for() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let scraper = world.start();
     world.create(world.origin());
     world.create_unpublished(world.origin());
@@ -212,7 +212,7 @@ async fn a_scraper_in_a_hurry_does_not_wait_for_events_that_another_waits_for() 
 
 #[tokio::test(start_paused = true)]
 async fn events_that_do_not_arrive_in_time_cost_the_gauge_and_are_told() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let scraper = world.start();
     world.create(world.origin());
     world.create_unpublished(world.origin());
@@ -229,7 +229,7 @@ async fn events_that_do_not_arrive_in_time_cost_the_gauge_and_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_scrape_does_not_wait_for_events_of_others_where_the_database_tells_them_apart() {
-    let world = Arc::new(World::new(16).telling_own(true));
+    let world = Arc::new(FakeStore::new(16).telling_own(true));
     let scraper = world.start();
     world.create(world.origin());
     world.insert_by_hand();
@@ -243,7 +243,7 @@ async fn a_scrape_does_not_wait_for_events_of_others_where_the_database_tells_th
 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_fails_is_tried_again_and_nothing_is_counted_twice_or_left_out() {
-    let world = Arc::new(World::new(1));
+    let world = Arc::new(FakeStore::new(1));
     let scraper = world.start();
     world.break_log(true);
     // More than the channel holds, so that the log is needed.
@@ -268,7 +268,7 @@ async fn a_log_that_fails_is_tried_again_and_nothing_is_counted_twice_or_left_ou
 
 #[tokio::test(start_paused = true)]
 async fn without_scrapes_the_gauge_follows_creates_and_deletes_at_most_once_a_second() {
-    let world = Arc::new(World::new(16));
+    let world = Arc::new(FakeStore::new(16));
     let (_scraper, task, snapshotter) = world.metrics();
     tokio::spawn(task.run());
     let gauge = || {
@@ -299,7 +299,7 @@ async fn without_scrapes_the_gauge_follows_creates_and_deletes_at_most_once_a_se
 
 #[tokio::test(start_paused = true)]
 async fn a_scrape_does_not_wait_for_a_refresh() {
-    let world = Arc::new(World::new(16).gated());
+    let world = Arc::new(FakeStore::new(16).gated());
     let scraper = world.start();
     world.create(world.origin());
     eventually(|| world.snapshots.load(Ordering::SeqCst) > 0).await;
@@ -313,7 +313,7 @@ async fn a_scrape_does_not_wait_for_a_refresh() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_the_bus_ends_the_task_after_the_last_event() {
-    let world = Arc::new(World::new(1));
+    let world = Arc::new(FakeStore::new(1));
     let (scraper, task, snapshotter) = world.metrics();
     for _ in 0..5 {
         world.create(world.origin());

@@ -19,9 +19,9 @@ use crate::{
 const PASSWORD: &str = "correct horse battery";
 const ROLES: [&str; 3] = ["viewer", "editor", "admin"];
 const SCOPES: [&str; 4] = ["read", "write", "metrics", "admin"];
-/// What the API serves beside what its OpenAPI document tells of.
+/// API routes that are not in the OpenAPI document.
 const BESIDE: [&str; 5] = ["/metrics/", "/metrics", "/openapi.json", "/api/openapi.json", "/api/docs/"];
-/// Where each asset has a path of its own, and the one row for all of them.
+/// The prefix of the assets' paths, and the one row of the table that stands for all of them.
 const ASSETS: (&str, &str) = ("/admin/assets/", "/admin/assets/{file}");
 /// What browsers call the fields of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -80,7 +80,7 @@ struct Subject<'a> {
     made: Cell<u32>,
 }
 
-/// Whoever asks.
+/// The identity that sends a request.
 #[derive(Clone)]
 enum Who {
     Nobody,
@@ -238,7 +238,7 @@ async fn every_page_is_open_to_those_whom_the_table_names() {
         for Row { method, path, answers } in &rows {
             let filled = if path == ASSETS.1 { asset.unwrap().to_owned() } else { subject.filled(path) };
             for (who, expected) in answers {
-                // Whoever signs out is out: that session is used once.
+                // Signing out ends the session, so it is used once.
                 let session = match (path.as_str(), who.as_str()) {
                     ("/admin/sign-out", role @ ("viewer" | "editor" | "admin")) => {
                         subject.sign_in(role).await
@@ -276,7 +276,7 @@ async fn every_page_is_open_to_those_whom_the_table_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_is_open_to_the_tokens_that_the_table_names() {
     let rows = rows("The API");
-    let document = serde_json::to_value(inventory_api::openapi()).unwrap();
+    let document = serde_json::to_value(inventory::openapi()).unwrap();
     let mut served: BTreeSet<_> = BESIDE.iter().map(|path| ("GET".to_owned(), (*path).to_owned())).collect();
     for (path, item) in document["paths"].as_object().unwrap() {
         served.extend(item.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())));

@@ -145,7 +145,7 @@ async fn a_kill_leaves_no_sign_in_half_done() {
             server.kill();
             let people = people.join_all().await;
             assert_sound(&database, round);
-            // Whoever was told to be signed in is.
+            // Every visitor whose sign-in was answered has a session.
             let server = start(&database);
             for Visitor { client, session, .. } in people.iter().filter(|visitor| !visitor.session.is_empty())
             {
@@ -180,7 +180,8 @@ async fn a_kill_leaves_all_or_none_of_an_import() {
             let _answered = import.await.unwrap();
             let there = count(&database);
             assert!(there == 0 || there == ROWS, "round {round}: {there} are there");
-            // Another process takes it from there: the file is compared anew, and what is in is in.
+            // Another process continues: it compares the file again and finds the rows that are already
+            // imported.
             let server = start(&database);
             let visitor = Visitor { base: server.base.clone(), ..visitor };
             let get = async |path: &str| {

@@ -72,7 +72,7 @@ async fn a_backup_beside_a_running_server_holds_what_was_acknowledged() {
     }
     check(&database, &[&server], &mut acknowledged, None).await;
     server.stop();
-    // The copy is a database of its own, of a moment between the first write and the last.
+    // The copy is a complete database, from a moment between the first write and the last.
     let copy = TestDatabase::sqlite_in(&folder.path().join("elsewhere"));
     fs::create_dir(folder.path().join("elsewhere")).unwrap();
     fs::copy(&file, copy.file()).unwrap();

@@ -35,7 +35,7 @@ fn every_bad_row_is_reported_with_line_column_expected_and_found() {
         let complaint = real.failed(1);
         assert!(complaint.ends_with("error: nothing was changed, because 8 rows are bad\n"), "{complaint}");
         let report = crate::command::run(&database, &["check"]).ok();
-        assert!(report.contains("Looked at 0 components and 0 events"), "{report}");
+        assert!(report.contains("Checked 0 components and 0 events"), "{report}");
     }
 }
 

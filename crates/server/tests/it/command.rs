@@ -48,7 +48,7 @@ pub(crate) fn finish(mut command: Command, stdin: &[u8]) -> Run {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let stdin = stdin.to_owned();
-    // From a thread of its own, since the command may print before it has read everything.
+    // Written from a separate thread, since the command may print before it has read everything.
     let feeder = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
     let output = child.wait_with_output().unwrap();
     feeder.join().unwrap();

@@ -43,7 +43,7 @@ async fn status(url: &str) -> StatusCode {
     client().get(url).send().await.unwrap().status()
 }
 
-/// The lines of the log with this message, once there are so many.
+/// The log lines with this message, once there are `count` of them.
 async fn logged(server: &Server, message: &str, count: usize) -> Vec<Value> {
     let deadline = Instant::now() + PATIENCE;
     loop {

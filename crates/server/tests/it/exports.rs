@@ -129,10 +129,7 @@ async fn an_export_imported_again_changes_nothing() {
         }
         // One event for the bootstrap token, one for the first user, one for each component, and none since.
         let report = run(&database, &["check"]).ok();
-        assert!(
-            report.contains(&format!("Looked at {count} components and {} events", count + 2)),
-            "{report}"
-        );
+        assert!(report.contains(&format!("Checked {count} components and {} events", count + 2)), "{report}");
     }
 }
 

@@ -266,7 +266,7 @@ async fn half_open_connections_to_postgres_are_given_up() {
     let stream = follow(&server);
     let mut acknowledged = Acknowledged::default();
     create_batch(&server, &mut acknowledged).await;
-    // What was connected hangs for ever, what connects anew works.
+    // Existing connections hang for ever, new ones work.
     proxy.strand_connections();
     check(&database, &[&server], &mut acknowledged, Some(&stream)).await;
     // Nothing works, and everything that asks is told so soon.
@@ -324,7 +324,7 @@ async fn a_file_that_was_deleted_or_replaced_is_not_written_to() {
         assert_eq!(create_batch(&server, &mut refused).await, StatusCode::SERVICE_UNAVAILABLE);
         wait_for_readiness(&server, StatusCode::SERVICE_UNAVAILABLE).await;
         server.log_with("the database file");
-        assert!(database.file().exists() == replacement.is_some(), "the file was made anew");
+        assert!(database.file().exists() == replacement.is_some(), "the file was created again");
         std::fs::rename(&aside, database.file()).unwrap();
         wait_for_readiness(&server, StatusCode::OK).await;
         // "Nothing was changed" is true: what was refused is not in the file that is back.

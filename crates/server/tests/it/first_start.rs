@@ -45,12 +45,12 @@ fn the_printed_lines_work_when_pasted() {
 fn only_the_first_start_makes_a_token() {
     for database in TestDatabase::each() {
         let first = Server::start_with(&database, &[]);
-        assert!(first.greeting.contains("It is shown only now"));
+        assert!(first.greeting.contains("It is not shown again"));
         first.stop();
         let second = Server::start_with(&database, &[]);
         assert_eq!(second.greeting, format!("Serving on {}\n", second.base));
         second.stop();
-        // Also when all tokens are revoked: whoever did that does not want a new one.
+        // Also when all tokens are revoked: an operator who did that does not want a new one.
         run(&database, &["token", "revoke", "first"]).ok();
         let third = Server::start_with(&database, &[]);
         assert_eq!(third.greeting, format!("Serving on {}\n", third.base));
@@ -64,7 +64,7 @@ fn two_first_starts_at_once_make_one_token() {
         let starts: Vec<_> = (0..2).map(|_| scope.spawn(|| Server::start_with(&database, &[]))).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
-    let told = servers.iter().filter(|server| server.greeting.contains("It is shown only now")).count();
+    let told = servers.iter().filter(|server| server.greeting.contains("It is not shown again")).count();
     assert_eq!(told, 1);
     assert_eq!(run(&database, &["token", "list"]).ok().lines().count(), 2);
 }

@@ -120,7 +120,7 @@ async fn assert_cheap(server: &Server, shape: &str, request: RequestBuilder) -> 
         }
         assert!(attempt < ATTEMPTS, "{shape}: /livez took {most:?}");
     }
-    unreachable!("there are only so many attempts")
+    unreachable!("the last attempt asserts or returns")
 }
 
 /// Sends a request [`AT_ONCE`] times at once, and returns the answers: their status, and whether they say when to try

@@ -29,7 +29,7 @@ impl Route<'_> {
     }
 }
 
-/// Runs a test on a database of its own for each kind of database and each route.
+/// Runs a test on a new database for each kind of database and each route.
 async fn on_each_route(test: impl AsyncFn(Route<'_>)) {
     for through_the_server in [false, true] {
         for database in TestDatabase::each() {
@@ -109,11 +109,7 @@ async fn columns_are_mapped_as_the_options_say() {
             "currency=EUR",
         ];
         let imported = route.import(file, &args);
-        assert!(
-            imported.stderr.contains("note: nothing is filled from the columns name"),
-            "{}",
-            imported.stderr
-        );
+        assert!(imported.stderr.contains("note: these columns fill no field: name"), "{}", imported.stderr);
         assert_eq!(imported.ok(), "created 1, updated 0, unchanged 0\n");
         let component = component(route.server, "4xxx/4001").await;
         assert_eq!(component["name"], "4001");

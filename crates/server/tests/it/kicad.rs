@@ -184,6 +184,6 @@ fn again(database: &TestDatabase, parts: &Parts, variables: &[(&str, &str)]) {
     let report = run(database, &["check"]).ok();
     // With those of the bootstrap token and the first user.
     let events = ROWS + 2;
-    let looked = format!("Looked at {ROWS} components and {events} events, of which the last is {events}.");
+    let looked = format!("Checked {ROWS} components and {events} events, up to event {events}.");
     assert!(report.contains(&looked), "{report}");
 }

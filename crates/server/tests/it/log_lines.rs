@@ -34,7 +34,7 @@ async fn until_logged(server: &Server, wanted: impl Fn(&Value) -> bool) -> Vec<V
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_request_has_its_ids() {
     let database = TestDatabase::sqlite();
-    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "info,inventory_api=debug")];
+    let variables = [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "info,inventory_http=debug")];
     let server = Server::start_with(&database, &variables);
     for number in 0..3 {
         server.api.create(&json!({"name": number.to_string()})).await;
@@ -42,7 +42,9 @@ async fn every_line_of_a_request_has_its_ids() {
     // A hole in the log, at which a stream ends while its answer is on its way.
     database.shell("DELETE FROM event_log WHERE type = 'component.created' AND seq = (SELECT max(seq) - 1 FROM event_log)");
     let mut ids = Vec::new();
-    for (path, message) in [("/api/v1/components", "answered"), ("/api/v1/events?after=0", "ended")] {
+    let expected =
+        [("/api/v1/components", "request answered"), ("/api/v1/events?after=0", "event stream failed")];
+    for (path, message) in expected {
         let request = server.api.request(Method::GET, path);
         let request = request.header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"));
         let answer = request.send().await.unwrap();

@@ -16,7 +16,7 @@ use crate::{
 
 /// A server that logs each request.
 const VERBOSE: [(&str, &str); 2] =
-    [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "info,inventory_api=debug")];
+    [("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "info,inventory_http=debug")];
 
 /// Breaks every connection to the database, which each task logs.
 fn disconnect(database: &TestDatabase) {
@@ -98,7 +98,7 @@ async fn a_log_that_is_read_too_slowly_delays_nothing_and_tells_how_much_it_lack
         });
         let (mut answered, mut lost) = (0, 0);
         for line in lines {
-            answered += u64::from(line["message"] == "answered");
+            answered += u64::from(line["message"] == "request answered");
             lost += line["lost_lines"].as_u64().unwrap_or(0);
         }
         (answered, lost)

@@ -31,7 +31,7 @@ mod exactness;
 mod exports;
 mod faults;
 mod first_start;
-mod heads;
+mod header_limits;
 mod hostile_bodies;
 mod imports;
 mod kicad;

@@ -69,7 +69,7 @@ async fn a_metrics_token_is_asked_for_on_every_listener() {
         // The bootstrap token opens everything.
         assert_eq!(scrape(&server.base, Some(TOKEN)).await.0, StatusCode::OK);
         assert_eq!(scrape(&server.base, Some(METRICS_TOKEN)).await.0, StatusCode::OK);
-        // And it is good for nothing else.
+        // And it opens nothing else.
         let components = client().get(format!("{}/api/v1/components", server.base));
         let answer = components.bearer_auth(METRICS_TOKEN).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);

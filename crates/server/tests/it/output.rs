@@ -12,7 +12,7 @@ use crate::{
 
 const FILE: &str = "sku,name\nA,a\nB,b\n";
 
-/// Runs the binary in a terminal of its own, with its output and its log in one.
+/// Runs the binary in a new terminal, with its output and its log combined.
 fn in_a_terminal(database: &TestDatabase, args: &str) -> Run {
     let mut script = Command::new("script");
     let command = format!("{} {args}", inventory().get_program().to_str().unwrap());

@@ -48,9 +48,9 @@ impl Cluster {
             Err(error) => {
                 assert!(
                     std::env::var_os("CI").is_none(),
-                    "a PostgreSQL server of its own is needed where CI is set: {error}"
+                    "in CI this test needs a PostgreSQL server that it can start: {error}"
                 );
-                eprintln!("SKIPPED: no PostgreSQL server of its own: {error}");
+                eprintln!("SKIPPED: cannot start a PostgreSQL server: {error}");
                 None
             }
         }
@@ -84,13 +84,13 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
-    /// Makes so many of a hundred calls fail from now on.
+    /// Makes this percentage of calls fail from now on.
     fn fail(&self, call: u64, percent: u8) {
         self.failures.write_all_at(&[percent], call).unwrap();
     }
 
     /// Ends the failures, and starts the server again if they ended it.
-    fn mend(&mut self, call: u64) {
+    fn repair(&mut self, call: u64) {
         self.fail(call, 0);
         self.wait();
     }
@@ -176,7 +176,7 @@ async fn an_io_error_loses_nothing_on_postgres() {
             refused > 0 || percent < 100 || name == "pread",
             "{percent} % of {name} fail, and nothing did"
         );
-        cluster.mend(call);
+        cluster.repair(call);
         check(&database, &[&server], &mut acknowledged, Some(&stream)).await;
     }
     drop(stream);

@@ -5,11 +5,11 @@ use crate::{
     server::{Server, TOKEN, client},
 };
 
-/// The client of a request with these headers, as the log tells of it.
+/// The client of a request with these headers, as the log reports it.
 async fn client_in_log(trusted: Option<&str>, headers: &[(&str, &str)]) -> String {
     let database = TestDatabase::sqlite();
     let mut variables =
-        vec![("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "warn,inventory_api=debug")];
+        vec![("INVENTORY_BOOTSTRAP_TOKEN", TOKEN), ("INVENTORY_LOG", "warn,inventory_http=debug")];
     variables.extend(trusted.map(|networks| ("INVENTORY_TRUSTED_PROXIES", networks)));
     let server = Server::start_with(&database, &variables);
     let mut request = client().get(format!("{}/livez", server.base));

@@ -21,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The API token of servers that are started without another.
 pub(crate) const TOKEN: &str = "a-token-for-tests-only";
 
-/// A server process on a port of its own, killed when this is dropped.
+/// A server process on a free port, killed when this is dropped.
 pub(crate) struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -129,7 +129,7 @@ impl Server {
         std::fs::read_to_string(self.stderr.path()).unwrap()
     }
 
-    /// What it logged once this is among it. A thread of its own writes the log.
+    /// The log, once it contains this text. The server writes its log from a separate thread.
     pub(crate) fn log_with(&self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -247,7 +247,7 @@ impl Api {
         metric(&self.scrape().await, name)
     }
 
-    /// The first so many events of the log that the parameters of the stream admit.
+    /// The first `count` events of the log that match the parameters of the stream.
     pub(crate) async fn events(&self, parameters: &str, count: usize) -> Vec<Value> {
         let path = format!("/api/v1/events?after=0&{parameters}");
         let mut response = self.request(Method::GET, &path).send().await.unwrap();

@@ -22,7 +22,7 @@ async fn a_token_is_good_from_its_making_to_its_revocation() {
     for database in TestDatabase::each() {
         let server = Server::start(&database);
         let printed = run(&database, &["token", "create", "ci"]);
-        assert!(printed.stderr.contains("shown only now"), "{}", printed.stderr);
+        assert!(printed.stderr.contains("not shown again"), "{}", printed.stderr);
         let printed = printed.ok();
         let secret = printed.trim_end();
         assert_eq!(secret.lines().count(), 1);

@@ -61,7 +61,7 @@ async fn a_user_is_added_changed_and_removed_at_the_command_line() {
 fn only_the_first_start_adds_the_user_admin() {
     for database in TestDatabase::each() {
         let first = Server::start_with(&database, &[]);
-        assert!(first.greeting.contains("The password is shown only now"), "{}", first.greeting);
+        assert!(first.greeting.contains("The password is not shown again"), "{}", first.greeting);
         first.stop();
         let given = [("INVENTORY_ADMIN_PASSWORD", "a-password-of-the-tests")];
         let second = Server::start_with(&database, &given);

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::report::CheckReport;
 use crate::{
-    database::Database,
+    db::database::Database,
     entity::{event_log, token, user_account},
     error::ReadError,
 };
@@ -70,9 +70,9 @@ async fn told(database: &Database, report: &mut CheckReport) -> Result<HashMap<S
     let mut told = HashMap::new();
     for row in rows {
         let subject = row.subject.clone();
-        match inventory_core::Recorded::try_from(row) {
+        match inventory_core::EventEnvelope::try_from(row) {
             Ok(event) => drop(told.insert(subject, event.data)),
-            // Told of where the log as a whole is looked through.
+            // Reported by the check of the whole log.
             Err(LogError::Corrupt { .. }) => {}
             Err(error) => report.violation(error.to_string()),
         }

@@ -17,8 +17,8 @@ struct Outage {
     reason: Arc<str>,
 }
 
-/// Whether the database answers. One task asks it all the time; everybody else reads the result here, so that a request
-/// during an outage fails at once and does not wait for a timeout of its own. Clones are the same.
+/// Whether the database answers. One task probes it all the time; all others read the result here, so that a
+/// request during an outage fails at once instead of waiting for its own timeout. Clones share the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Availability {
     outage: Arc<watch::Sender<Option<Outage>>>,

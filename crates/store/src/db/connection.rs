@@ -13,7 +13,7 @@ use super::{
     socket,
     statement::{Bind, Value, columns, query},
 };
-use crate::fault::{Fault, fault};
+use crate::db::error_class::{DbErrorClass, classify};
 
 /// How a connection is opened.
 #[derive(Debug, Clone)]
@@ -180,7 +180,7 @@ impl Connection {
     fn ended<T>(&mut self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         self.in_statement = match &result {
             Ok(_) => false,
-            Err(error) => !matches!(fault(error), Fault::Unique | Fault::Transient),
+            Err(error) => !matches!(classify(error), DbErrorClass::Unique | DbErrorClass::Transient),
         };
         result
     }

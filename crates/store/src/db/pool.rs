@@ -19,7 +19,7 @@ use super::{
     statement::{Bind, Value},
     transaction::Transaction,
 };
-use crate::fault::{Fault, fault};
+use crate::db::error_class::{DbErrorClass, classify};
 
 /// How long a statement waits for a connection that others use.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -129,7 +129,9 @@ impl Connections {
 
     /// Whether the server closed the connection while it was idle.
     fn is_stale(&self, lease: &Lease, error: &DbErr) -> bool {
-        lease.was_used_before() && self.backend == DbBackend::Postgres && fault(error) == Fault::Disconnected
+        lease.was_used_before()
+            && self.backend == DbBackend::Postgres
+            && classify(error) == DbErrorClass::Disconnected
     }
 
     /// If the server closed one idle connection it closed the others too: drops them all and opens a new one.

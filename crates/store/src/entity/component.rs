@@ -4,7 +4,7 @@ use inventory_core::{
 use sea_orm::{DbBackend, Statement, entity::prelude::*};
 use serde::Deserialize;
 
-use crate::{error::ReadError, insert::insert};
+use crate::{db::insert::insert, error::ReadError};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "component")]

@@ -1,7 +1,7 @@
-use inventory_core::{Actor, Event, EventId, LogError, Origin, Recorded, Seq, from_micros};
+use inventory_core::{Actor, Event, EventEnvelope, EventId, LogError, Origin, Seq, from_micros};
 use sea_orm::{DbBackend, Statement, entity::prelude::*};
 
-use crate::insert::insert;
+use crate::db::insert::insert;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event_log")]
@@ -46,7 +46,7 @@ pub(crate) fn insert_all(backend: DbBackend, rows: impl ExactSizeIterator<Item =
     insert(backend, into, rows.map(values), "")
 }
 
-impl TryFrom<Model> for Recorded {
+impl TryFrom<Model> for EventEnvelope {
     type Error = LogError;
 
     fn try_from(row: Model) -> Result<Self, LogError> {

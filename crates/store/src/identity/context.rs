@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{password::Passwords, refusals::Refusals, token_cache::TokenCache};
-use crate::{database::Database, write::WriteQueue};
+use crate::{db::database::Database, write::WriteQueue};
 
 #[derive(Debug)]
 pub(crate) struct IdentityContext {

@@ -1,7 +1,8 @@
-//! Passwords: argon2id (RFC 9106) with the parameters that OWASP advises, each hash with a salt of its own.
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends and a separate salt for each
+//! hash.
 //!
-//! A hash takes some 20 ms and 19 MiB by design, so few are computed at once, on threads of their own, each of which has
-//! that memory once.
+//! A hash takes some 20 ms and 19 MiB by design. So only a few are computed at once, on dedicated threads,
+//! each of which allocates that memory once.
 
 use std::{
     cell::RefCell,
@@ -108,7 +109,7 @@ fn start_threads() -> mpsc::Sender<Job> {
             }
         };
         if let Err(error) = thread::Builder::new().name("passwords".to_owned()).spawn(work) {
-            tracing::error!(%error, "a thread for passwords could not be started");
+            tracing::error!(%error, "failed to start a password hashing thread");
         }
     }
     queue
@@ -203,8 +204,8 @@ impl Passwords {
     }
 }
 
-/// Computes a hash in memory that the thread keeps for the next one: the allocator would not give back what is taken
-/// anew for each.
+/// Computes a hash in memory that the thread keeps for the next one. The allocator would not return memory
+/// that is allocated for each hash.
 fn derive(argon2: &Argon2<'_>, password: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
     thread_local!(static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) });
     MEMORY.with_borrow_mut(|memory| {
@@ -254,7 +255,7 @@ mod tests {
     fn a_password_is_known_by_its_hash_alone() {
         let one = hash("correct horse battery").unwrap();
         assert!(one.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.0);
-        assert_ne!(one, hash("correct horse battery").unwrap(), "each has a salt of its own");
+        assert_ne!(one, hash("correct horse battery").unwrap(), "each has a separate salt");
         assert!(verify("correct horse battery", &one));
         assert!(!verify("correct horse batterY", &one));
         assert!(!verify("", &PasswordHash(String::new())));

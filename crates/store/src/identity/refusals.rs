@@ -1,5 +1,5 @@
-//! Refused sign-ins: each is counted and logged, and so many become events of their own that nobody can fill the log,
-//! which is kept for ever.
+//! Refused sign-ins. Each is counted and logged. Only a limited number becomes separate events, so that
+//! nobody can fill the event log, which is kept for ever.
 
 use std::{
     collections::VecDeque,

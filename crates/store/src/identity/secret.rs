@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::ReadError;
 
-/// A random text of so many bytes, in characters that need no quoting anywhere.
+/// A random text of `BYTES` random bytes, in characters that never need quoting.
 pub(super) fn random_text<const BYTES: usize>() -> Result<String, ReadError> {
     let mut bytes = [0; BYTES];
     // The error is the operating system's, which has no randomness to give.

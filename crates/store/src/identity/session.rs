@@ -21,7 +21,7 @@ use super::{
     secret::{hash, random_text},
 };
 use crate::{
-    database::Database,
+    db::database::Database,
     entity::{user_account, user_session},
     error::ReadError,
     write::{WriteError, WriteFailure},
@@ -91,7 +91,7 @@ pub struct SignedIn {
 /// Why nobody is signed in.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInError {
-    /// The name or the password is not right, or the user is kept out. Whoever asks is not told which.
+    /// The name or the password is wrong, or the user is disabled. The client is not told which.
     #[error("the name or the password is not right")]
     Refused,
     /// As many others wait to sign in as may.
@@ -200,7 +200,7 @@ impl Sessions<'_> {
     pub(crate) async fn record_rest_of_refusals(self) {
         let Some((refused, count)) = self.0.refusals.take_rest() else { return };
         if let Err(error) = self.record(refused, Some(count)).await {
-            tracing::error!(%error, count, "refused sign-ins could not be recorded");
+            tracing::error!(%error, count, "failed to record refused sign-ins");
         }
     }
 
@@ -239,7 +239,7 @@ impl Sessions<'_> {
                 .exec(database.writer())
                 .await;
             if let Err(error) = seen {
-                tracing::warn!(%error, "when a session was last used could not be written down");
+                tracing::warn!(%error, "failed to record session last-used time");
             }
             drop(permit);
         });

@@ -16,7 +16,7 @@ use super::{
     token_cache::{Authenticated, wait_out_leases},
 };
 use crate::{
-    database::Database,
+    db::database::Database,
     entity::{token, token_use},
     error::ReadError,
     write::WriteError,

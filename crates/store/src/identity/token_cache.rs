@@ -1,4 +1,4 @@
-//! The tokens that were used of late, so that most requests are let in without asking the database.
+//! A cache of recently used API tokens, so that most requests are authorized without a database query.
 
 use std::{
     collections::HashMap,
@@ -15,9 +15,10 @@ use time::OffsetDateTime;
 
 use super::secret::hash;
 use crate::{
-    database::Database,
+    db::database::Database,
     entity::{token, token_use, user_account},
     error::ReadError,
+    log::tail::Observer,
 };
 
 /// How long what is known of a token may be used after the log was last looked at.
@@ -44,12 +45,11 @@ impl Authenticated {
     }
 }
 
-/// The tokens that were used of late, so that most requests are let in without asking the database.
+/// A cache of recently used API tokens, so that most requests are authorized without a database query.
 ///
-/// What ends a token is an event like any other, and the tailer tells of it whichever process made it. What is
-/// kept here is good for [`LEASE`] after the log was last looked at, and who ends a token waits as long before
-/// it is told that it is done: from then on no process on the database takes the token, not even one that cannot
-/// reach the log.
+/// Revocations are events, so the tailer delivers them from every process. A cached token stays valid for
+/// [`LEASE`] after the last log poll, and a revocation waits out that lease before it returns. From then on
+/// no process on the database accepts the token, not even one that cannot reach the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenCache(Arc<Cached>);
 
@@ -62,6 +62,22 @@ struct Cached {
     used: Mutex<HashMap<TokenId, OffsetDateTime>>,
     /// Counts what was forgotten, so that a token that is revoked while it is looked up is not kept.
     forgotten: AtomicU64,
+}
+
+impl Observer for TokenCache {
+    fn event(&self, event: &Event) {
+        let owner = match event {
+            Event::TokenRevoked(event) => return self.forget(|found| found.token.id == event.token.id),
+            Event::UserUpdated(event) => event.after.id,
+            Event::UserDeleted(event) => event.user.id,
+            _ => return,
+        };
+        self.forget(|found| found.token.owner == Some(owner));
+    }
+
+    fn current_at(&self, moment: Instant) {
+        *self.0.current_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+    }
 }
 
 impl TokenCache {
@@ -104,7 +120,7 @@ impl TokenCache {
         let token = Arc::new(Token::try_from(row)?);
         let owner = match token.owner {
             None => None,
-            // Whoever is gone has no tokens any more, also where one was forgotten.
+            // A user who was removed has no valid tokens, even if a row of one was left behind.
             Some(owner) => match user_account::Entity::find_by_id(owner.0).one(&database.reader).await? {
                 Some(row) => Some(Arc::new(User::try_from(row)?)),
                 None => return Ok(None),
@@ -122,22 +138,6 @@ impl TokenCache {
         let mut tokens = self.0.tokens.write().unwrap_or_else(PoisonError::into_inner);
         self.0.forgotten.fetch_add(1, Ordering::SeqCst);
         tokens.retain(|_, token| !those(token));
-    }
-
-    /// Hears of an event, before the bus does.
-    pub(crate) fn invalidate(&self, event: &Event) {
-        let owner = match event {
-            Event::TokenRevoked(event) => return self.forget(|found| found.token.id == event.token.id),
-            Event::UserUpdated(event) => event.after.id,
-            Event::UserDeleted(event) => event.user.id,
-            _ => return,
-        };
-        self.forget(|found| found.token.owner == Some(owner));
-    }
-
-    /// All that was committed up to this moment was heard of.
-    pub(crate) fn is_current_at(&self, moment: Instant) {
-        *self.0.current_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
     }
 
     /// Writes down when tokens were last used. What cannot be written now is written next time.

@@ -1,15 +1,16 @@
-//! A write of components made ready for the writer: everything that needs no row is done here, on the caller's task.
+//! Preparation of component writes: everything that does not depend on rows is done here, on the caller's
+//! task.
 
 use std::sync::Arc;
 
-use inventory_core::{Component, ComponentCreated, ComponentId, ComponentPatch, Event, Invalid};
+use inventory_core::{Component, ComponentCreated, ComponentId, ComponentPatch, Event, ValidationErrors};
 
 use super::{
     context::ChangeContext,
     operation::{ComponentOperation, Idempotency, Progress, VersionPrecondition},
 };
 
-/// A write whose new components are made.
+/// A prepared write of components.
 #[derive(Debug)]
 pub(crate) struct PreparedWrite {
     pub(crate) commands: Vec<ComponentCommand>,
@@ -18,12 +19,12 @@ pub(crate) struct PreparedWrite {
     pub(crate) progress: Progress,
 }
 
-/// One operation of a write, ready.
+/// One prepared operation of a write.
 #[derive(Debug)]
 pub(crate) enum ComponentCommand {
     Create {
         component: Arc<Component>,
-        /// Its event as JSON, where that could be written.
+        /// Its event as JSON, if that could be serialised in advance.
         data: Option<String>,
     },
     Update {
@@ -35,8 +36,8 @@ pub(crate) enum ComponentCommand {
         id: ComponentId,
         expected: VersionPrecondition,
     },
-    /// An operation that cannot be carried out, whatever the rows are.
-    Invalid(Invalid),
+    /// An operation that cannot be carried out, independent of the rows.
+    Invalid(ValidationErrors),
 }
 
 impl ComponentCommand {
@@ -66,8 +67,9 @@ impl ComponentCommand {
         }
     }
 
-    /// Whether it needs a savepoint. A unique index can refuse another sku with an error, which on PostgreSQL ends the
-    /// transaction up to the last savepoint. An insert states what to do on a conflict and so never fails.
+    /// Whether it needs a savepoint. A new sku can violate the unique index, and on PostgreSQL the error
+    /// aborts the transaction back to the last savepoint. An insert has an `ON CONFLICT` clause, so it never
+    /// fails.
     pub(crate) fn stands_alone(&self) -> bool {
         match self {
             Self::Update { patch, .. } => matches!(patch.sku, Some(Some(_))),

@@ -1,26 +1,26 @@
-//! Who makes a change, and the events of it.
+//! The context of a change, and its pending events.
 
 use std::sync::Arc;
 
 use inventory_core::{Actor, Event};
 use time::OffsetDateTime;
 
-/// Who makes a change, in which request, and when.
+/// The actor of a change, its request, and its time.
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeContext {
     pub(crate) actor: Actor,
     /// The W3C `traceparent` of the request.
     pub(crate) trace: Option<Arc<str>>,
     pub(crate) at: OffsetDateTime,
-    /// The least version that a changed row may get.
+    /// The minimum version that a changed row may get.
     pub(crate) version_floor: u64,
 }
 
-/// An event without a sequence number. It gets one right before the commit.
+/// An event without a sequence number. The number is assigned just before the commit.
 #[derive(Debug)]
 pub(crate) struct PendingEvent {
     pub(crate) event: Event,
-    /// The event as JSON, where it was serialised before.
+    /// The event as JSON, if it was serialised in advance.
     pub(crate) data: Option<String>,
     pub(crate) context: ChangeContext,
 }

@@ -1,7 +1,7 @@
-//! What one transaction of the writer does: many writes, each all or nothing.
+//! One transaction of the writer: many writes, each all or nothing.
 //!
-//! Commands of the same kind that follow each other are carried out by one statement, within a write and across
-//! writes. There is a savepoint only where a write may have to be undone alone.
+//! Consecutive commands of the same kind are carried out by one statement, within a write and across writes.
+//! A savepoint is set only if a write may have to be rolled back alone.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,20 +24,22 @@ use super::{
     queue::{Command, ComponentAnswer, ComponentRequest, Job, Request},
 };
 use crate::{
-    db::Transaction,
+    db::{
+        Transaction,
+        error_class::{DbErrorClass, classify},
+    },
     entity::component,
     error::ReadError,
-    fault::{Fault, fault},
 };
 
-/// How many rows one statement inserts, reads or deletes. Each inserted row binds 21 values, and SQLite
-/// takes 32,766.
+/// Maximum number of rows that one statement inserts, reads or deletes. Each inserted row binds 21 values,
+/// and SQLite allows 32,766.
 const ROWS_PER_STATEMENT: usize = 256;
 
-/// What a command did, with its event if it changed something.
+/// The result of a command, with its event if it changed something.
 type Executed = Result<(OperationResult, Option<PendingEvent>), Conflict>;
 
-/// Carries out requests, keeps the outcome of each in it, and returns the events of those that were not refused.
+/// Carries out requests, stores the outcome in each, and returns the events of those that were not refused.
 pub(crate) async fn execute(
     transaction: &Transaction,
     requests: &mut [Request],
@@ -66,7 +68,8 @@ pub(crate) async fn execute(
     Ok(events)
 }
 
-/// How many of the first requests have one command each, of one kind, on different rows, with nothing to undo.
+/// The number of leading requests that have one command each, of the same kind, on different rows, and need
+/// no savepoint.
 fn plain_prefix(requests: &[Request]) -> usize {
     let plain = |request: &'_ ComponentRequest| match (&*request.write.commands, &request.write.idempotency) {
         ([command], None) => !command.stands_alone(),
@@ -118,7 +121,7 @@ async fn execute_job(
     }
 }
 
-/// How many of the first commands can be carried out together.
+/// The number of leading commands that one statement can carry out.
 fn run_length<'a>(mut commands: impl Iterator<Item = &'a ComponentCommand>) -> usize {
     let Some(first) = commands.next() else { return 0 };
     let mut rows: HashSet<_> = first.row().into_iter().collect();
@@ -165,7 +168,7 @@ async fn execute_write(
     Ok(())
 }
 
-/// Carries out all commands of a write, or undoes them and reports every one that is refused.
+/// Carries out all commands of a write, or rolls them back and reports every refused one.
 async fn execute_all(
     transaction: &Transaction,
     write: &PreparedWrite,
@@ -254,7 +257,7 @@ async fn create(
     Ok(executed.collect())
 }
 
-/// Those of the ids that a component has.
+/// Returns the ids for which a component exists.
 async fn ids(transaction: &Transaction, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>, DbErr> {
     component::Entity::find()
         .select_only()
@@ -340,7 +343,7 @@ async fn update(
             transaction.savepoint().await?;
             match update(row).exec(transaction).await {
                 Ok(_) => transaction.release().await?,
-                Err(error) if fault(&error) == Fault::Unique => {
+                Err(error) if classify(&error) == DbErrorClass::Unique => {
                     transaction.undo().await?;
                     return Ok(Err(Conflict::SkuTaken(sku.clone())));
                 }
@@ -355,7 +358,7 @@ async fn update(
     Ok(Ok((OperationResult::Updated(after), Some(PendingEvent::new(event, context)))))
 }
 
-/// Sets only the columns that differ, so that indexes on the others are left alone.
+/// Sets only the columns that differ, so that indexes on the others are not updated.
 fn minimal(after: component::Model, before: &component::Model) -> component::ActiveModel {
     fn differing<T: PartialEq + Into<sea_orm::Value>>(after: T, before: &T) -> sea_orm::ActiveValue<T> {
         if after == *before { NotSet } else { Set(after) }

@@ -1,4 +1,4 @@
-//! Answers that are kept under an idempotency key, in the same transaction as what they answer for.
+//! Results that are stored under an idempotency key, in the same transaction as the write.
 
 use inventory_core::micros;
 use sea_orm::{
@@ -10,22 +10,21 @@ use time::OffsetDateTime;
 
 use super::operation::{Idempotency, OperationError, OperationResult};
 use crate::{
-    database::Database,
-    db::Transaction,
+    db::{Transaction, database::Database},
     entity::idempotency_key::{ActiveModel, Column, Entity},
 };
 
-/// Whose a key is.
+/// The state of a key.
 pub(crate) enum Claim {
-    /// This write's: nobody used it in [`Idempotency::KEPT_FOR`].
+    /// Claimed by this write: it was not used within [`Idempotency::KEPT_FOR`].
     New,
-    /// An earlier write's, of the same request, which came to this.
+    /// Used by an earlier write of the same request, with this result.
     Used(Result<Vec<OperationResult>, Vec<OperationError>>),
-    /// An earlier write's, of another request.
+    /// Used by an earlier write of another request.
     Reused,
 }
 
-/// Takes a key for a write. On PostgreSQL this waits for another process that is at work under the same key.
+/// Claims a key for a write. On PostgreSQL this waits for another process that holds the same key.
 pub(crate) async fn claim(
     transaction: &Transaction,
     key: &Idempotency,
@@ -58,7 +57,7 @@ pub(crate) async fn claim(
     serde_json::from_str(&outcome).map(Claim::Used).map_err(|error| DbErr::Json(error.to_string()))
 }
 
-/// Keeps what a write came to under the key that it took.
+/// Stores the result of a write under the key that it claimed.
 pub(crate) async fn settle(
     transaction: &Transaction,
     key: &Idempotency,
@@ -74,7 +73,7 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// Forgets the keys whose time is over.
+/// Deletes expired keys.
 pub(crate) async fn purge(database: &Database, now: OffsetDateTime) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::CreatedAt.lt(oldest(now))).exec(database.writer()).await?;
     Ok(())

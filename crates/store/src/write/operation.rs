@@ -1,37 +1,34 @@
-//! Changes of components that can be asked for, and their results.
+//! Operations on components, and their results.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Invalid, NewComponent, Sku};
+use inventory_core::{Actor, Component, ComponentId, ComponentPatch, NewComponent, Sku, ValidationErrors};
 use serde::{Deserialize, Serialize};
 
-/// Who asks for a write, and how.
+/// The options of a write: its actor, trace, idempotency key and progress.
 #[derive(Debug, Clone)]
 pub struct WriteContext {
-    /// Who asks.
+    /// The actor.
     pub actor: Actor,
     /// The W3C `traceparent` of the request.
     pub trace: Option<Arc<str>>,
     /// Makes a repetition of this write return the result of the first.
     pub idempotency: Option<Idempotency>,
-    /// Follows how far the write has come.
+    /// Reports the progress of the write.
     pub progress: Progress,
 }
 
 impl WriteContext {
-    /// A write that somebody asks for outside of any request.
+    /// Options for a write outside of any request.
     pub fn new(actor: Actor) -> Self {
         Self { actor, trace: None, idempotency: None, progress: Progress::default() }
     }
 }
 
-/// How many operations of a write have been carried out in its transaction, before the commit. Clones share it.
+/// The number of operations of a write that its transaction has carried out so far. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<AtomicUsize>);
 
@@ -47,7 +44,7 @@ impl Progress {
     }
 }
 
-/// A change of a component that is asked for.
+/// An operation on a component.
 #[derive(Debug, Clone)]
 pub enum ComponentOperation {
     /// Create a component.
@@ -73,7 +70,7 @@ pub enum ComponentOperation {
 /// The version that a row must have for a change to be carried out: what `If-Match` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionPrecondition {
-    /// Whatever it is now.
+    /// Any version.
     Any,
     /// One of these.
     OneOf(Vec<u64>),
@@ -85,7 +82,7 @@ impl VersionPrecondition {
         Self::OneOf(vec![version])
     }
 
-    /// Whether a row of this version will do.
+    /// Whether a row of this version meets the precondition.
     pub fn admits(&self, version: u64) -> bool {
         match self {
             Self::Any => true,
@@ -94,23 +91,23 @@ impl VersionPrecondition {
     }
 }
 
-/// The name under which a write's answer is kept for [`Idempotency::KEPT_FOR`].
+/// The key under which a write's result is stored for [`Idempotency::KEPT_FOR`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
-    /// Whose key it is, so that two clients cannot meet in one key.
+    /// The owner of the key, so that keys of different clients cannot collide.
     pub scope: String,
     /// The client's `Idempotency-Key`.
     pub key: String,
-    /// The SHA-256 of everything that makes the request what it is.
+    /// The SHA-256 fingerprint of the request.
     pub fingerprint: [u8; 32],
 }
 
 impl Idempotency {
-    /// How long an answer is kept.
+    /// How long a result is stored.
     pub const KEPT_FOR: std::time::Duration = std::time::Duration::from_hours(24);
 }
 
-/// What an operation did.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationResult {
@@ -118,14 +115,14 @@ pub enum OperationResult {
     Created(Arc<Component>),
     /// The component in its new version.
     Updated(Arc<Component>),
-    /// The component, which was already as asked: no new version, no event.
+    /// The unchanged component: no new version and no event.
     Unchanged(Arc<Component>),
-    /// The component as it last was.
+    /// The last state of the deleted component.
     Deleted(Arc<Component>),
 }
 
 impl OperationResult {
-    /// The component as it is now, or as it last was.
+    /// The component after the operation; of a deleted one, its last state.
     pub fn into_component(self) -> Arc<Component> {
         match self {
             Self::Created(component)
@@ -136,7 +133,7 @@ impl OperationResult {
     }
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WriteResult<T> {
     /// The result of its operation, or of each of its operations in order.
@@ -145,14 +142,14 @@ pub struct WriteResult<T> {
     pub replayed: bool,
 }
 
-/// Why an operation cannot be carried out as things are.
+/// A conflict between an operation and the current rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflict {
     /// There is no such component.
     #[error("there is no component {0}")]
     NoComponent(ComponentId),
-    /// The component has another version than expected. This is what it is now.
+    /// The component has another version than expected. This is its current state.
     #[error("component {} is at version {}, which is not the one that was expected", .0.id, .0.version)]
     Stale(Arc<Component>),
     /// Another component has this sku.
@@ -160,7 +157,7 @@ pub enum Conflict {
     SkuTaken(Sku),
     /// The component would not be valid.
     #[error("{0}")]
-    Invalid(Invalid),
+    Invalid(ValidationErrors),
 }
 
 /// An operation that was refused. Nothing of its write was carried out.
@@ -179,61 +176,6 @@ pub struct OperationError {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct OperationErrors(pub Vec<OperationError>);
-
-/// Why a write was not carried out. `C` says why it cannot be as things are.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum WriteError<C> {
-    /// It cannot be carried out as things are. Nothing was changed.
-    #[error("{0}")]
-    Conflict(C),
-    /// It failed for another reason.
-    #[error(transparent)]
-    Failure(#[from] WriteFailure),
-}
-
-impl<C> WriteError<C> {
-    /// The same error with what `convert` makes of a conflict.
-    pub(crate) fn map_conflict<D>(self, convert: impl FnOnce(C) -> WriteError<D>) -> WriteError<D> {
-        match self {
-            Self::Conflict(conflict) => convert(conflict),
-            Self::Failure(failure) => WriteError::Failure(failure),
-        }
-    }
-}
-
-impl From<WriteError<Infallible>> for WriteFailure {
-    fn from(error: WriteError<Infallible>) -> Self {
-        match error {
-            WriteError::Conflict(never) => match never {},
-            WriteError::Failure(failure) => failure,
-        }
-    }
-}
-
-/// Why a write failed, whatever the rows are.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WriteFailure {
-    /// The idempotency key was used for another request. Nothing was changed.
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-    /// More writes are waiting than there is room for, or the service is stopping. Nothing was changed.
-    #[error("the service cannot take this write now")]
-    Busy,
-    /// The database does not answer. Nothing was changed.
-    #[error("the database does not answer: {0}")]
-    Unavailable(String),
-    /// The database refused the write for a reason that the service does not know, with the code of the database where
-    /// there is one; or the service failed itself. Nothing was changed.
-    #[error("the write failed: {0}")]
-    Internal(String),
-    /// The connection was lost during the commit and the log cannot be asked either: the write may have been
-    /// carried out or not.
-    #[error(
-        "the connection to the database was lost during the commit, so the write may have been carried out or not"
-    )]
-    OutcomeUnknown,
-}
 
 #[cfg(test)]
 mod tests {

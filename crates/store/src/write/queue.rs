@@ -1,4 +1,4 @@
-//! The queue in front of the writer, and the answers that come back from it.
+//! The queue of the writer, and the replies to its callers.
 
 use std::sync::{
     Arc,
@@ -15,17 +15,18 @@ use tokio::{
 use super::{
     command::PreparedWrite,
     context::{ChangeContext, PendingEvent},
-    operation::{OperationErrors, OperationResult, WriteFailure},
+    failure::WriteFailure,
+    operation::{OperationErrors, OperationResult},
 };
 use crate::db::{Availability, Transaction};
 
-/// How many writes may wait. Further ones are refused at once.
+/// Capacity of the queue, in writes. Further ones are refused at once.
 const QUEUE: usize = 1024;
-/// How long a write waits for its transaction to begin before it is refused: well below the 30 s after which requests
-/// and most clients give up.
+/// How long a write waits for its transaction to begin before it is refused. This is well below 30 s, the
+/// timeout of requests and of most clients.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The sending end of the queue. Clones send to the same writer.
+/// The sender of the queue. Clones send to the same writer.
 #[derive(Debug, Clone)]
 pub(crate) struct WriteQueue {
     requests: mpsc::Sender<Request>,
@@ -34,7 +35,7 @@ pub(crate) struct WriteQueue {
     version_floor: u64,
 }
 
-/// A queue, and the end of it that the writer has.
+/// Creates a queue: the sender, and the receiver for the writer.
 pub(crate) fn write_queue(
     availability: Availability,
     clock: Clock,
@@ -45,13 +46,13 @@ pub(crate) fn write_queue(
 }
 
 impl WriteQueue {
-    /// The context of a change that somebody asks for now.
+    /// The context of a change that is requested now.
     pub(crate) fn context(&self, actor: Actor, trace: Option<Arc<str>>) -> ChangeContext {
         ChangeContext { actor, trace, at: self.clock.now(), version_floor: self.version_floor }
     }
 
-    /// Has the writer carry out a command, and returns its answer. From the moment the writer has it, it is carried
-    /// out whether or not the answer is awaited.
+    /// Sends a command to the writer and waits for its reply. Once the writer has claimed the command, it is
+    /// carried out even if the caller stops waiting.
     pub(crate) async fn submit<T>(
         &self,
         command: impl FnOnce(Reply<T>) -> Command,
@@ -75,29 +76,29 @@ impl WriteQueue {
         }
     }
 
-    /// How many writes wait now.
+    /// The number of waiting writes.
     pub(crate) fn waiting(&self) -> usize {
         QUEUE - self.requests.capacity()
     }
 }
 
-/// A write on its way to the writer.
+/// A write in the queue.
 pub(crate) struct Request {
     pub(crate) command: Command,
     pub(crate) claim: Arc<Claim>,
     pub(crate) since: Instant,
 }
 
-/// What the writer is asked to do.
+/// A request to the writer.
 pub(crate) enum Command {
-    /// Changes of components. Those of several requests share statements.
+    /// Operations on components. Those of several requests share statements.
     Components(ComponentRequest),
     /// A change that is carried out by itself.
     Job(Box<dyn Job>),
 }
 
 impl Command {
-    /// How many operations it counts for where a transaction is limited.
+    /// The number of operations that count towards the limit of a transaction.
     pub(crate) fn operations(&self) -> usize {
         match self {
             Self::Components(request) => request.write.commands.len().max(1),
@@ -119,8 +120,8 @@ impl Command {
         }
     }
 
-    /// Sends the answer, once the transaction is committed. Returns whether the write was carried out; otherwise it
-    /// was refused.
+    /// Sends the reply after the transaction was committed. Returns whether the write was carried out;
+    /// otherwise it was refused.
     pub(crate) fn commit(self) -> bool {
         match self {
             Self::Components(request) => {
@@ -132,7 +133,7 @@ impl Command {
         }
     }
 
-    /// Sends the failure. Returns whether somebody waited for it.
+    /// Sends the failure. Returns whether the caller was still waiting.
     pub(crate) fn fail(self, failure: WriteFailure) -> bool {
         match self {
             Self::Components(request) => request.reply.fail(failure),
@@ -141,13 +142,13 @@ impl Command {
     }
 }
 
-/// A write of components, and its answer.
+/// A write of components, and its reply.
 pub(crate) struct ComponentRequest {
     pub(crate) write: PreparedWrite,
     pub(crate) reply: Reply<ComponentAnswer>,
 }
 
-/// What a write of components came to.
+/// The outcome of a write of components.
 #[derive(Debug)]
 pub(crate) enum ComponentAnswer {
     /// One result for each operation.
@@ -163,8 +164,8 @@ pub(crate) enum ComponentAnswer {
 /// A change of several statements that the writer carries out within a savepoint.
 #[async_trait::async_trait]
 pub(crate) trait Job: Send + Sync {
-    /// Carries it out and keeps the outcome. Returns its events, or `None` where it was refused and what it did must be
-    /// undone. May be called again after the transaction was rolled back.
+    /// Carries it out and stores the outcome. Returns its events, or `None` if it was refused and must be
+    /// rolled back. May be called again after the transaction was rolled back.
     async fn execute(&mut self, transaction: &Transaction) -> Result<Option<Vec<PendingEvent>>, DbErr>;
 
     /// Like [`Command::commit`].
@@ -174,7 +175,7 @@ pub(crate) trait Job: Send + Sync {
     fn fail(self: Box<Self>, failure: WriteFailure) -> bool;
 }
 
-/// The outcome of a write, which is sent when its transaction is committed.
+/// The outcome of a write, sent after its transaction was committed.
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
     pub(crate) outcome: Option<T>,
@@ -182,21 +183,21 @@ pub(crate) struct Reply<T> {
 }
 
 impl<T> Reply<T> {
-    /// Sends the outcome. Whoever waits may have hung up.
+    /// Sends the outcome. The receiver may have been dropped.
     pub(crate) fn commit(self) {
         if let Some(outcome) = self.outcome {
             drop(self.sender.send(Ok(outcome)));
         }
     }
 
-    /// Sends a failure. Returns whether somebody waited for it.
+    /// Sends a failure. Returns whether the caller was still waiting.
     pub(crate) fn fail(self, failure: WriteFailure) -> bool {
         self.sender.send(Err(failure)).is_ok()
     }
 }
 
-/// Who decides about a write that waits: the writer, which carries it out, or the caller, who withdraws it. The first
-/// one wins, so a write that was refused for waiting is never carried out.
+/// The claim on a waiting write: either the writer takes it, or the caller cancels it. The first one wins, so
+/// a write that was refused after waiting too long is never carried out.
 #[derive(Debug, Default)]
 pub(crate) struct Claim(AtomicU8);
 
@@ -205,12 +206,12 @@ impl Claim {
     const TAKEN: u8 = 1;
     const WITHDRAWN: u8 = 2;
 
-    /// Takes the write for a transaction. `false` if it was withdrawn.
+    /// Claims the write for a transaction. Returns `false` if it was cancelled.
     pub(crate) fn take(&self) -> bool {
         self.decide(Self::TAKEN)
     }
 
-    /// Withdraws the write. `false` if it was taken.
+    /// Cancels the write. Returns `false` if the writer has claimed it.
     fn withdraw(&self) -> bool {
         self.decide(Self::WITHDRAWN)
     }

@@ -1,7 +1,7 @@
-//! The one task through which all writes of this process go.
+//! The writer task, which carries out all writes of this process.
 //!
-//! It carries out what is waiting in one transaction, so that one commit to disk serves many writes, and it
-//! outlives every request: a client that hangs up changes nothing about its write.
+//! It carries out the waiting writes in one transaction, so that one commit to disk serves many writes. It
+//! outlives every request: a write is carried out even if its client disconnects.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -14,38 +14,40 @@ use std::{
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::FutureExt;
-use inventory_core::{CoreTask, EventId, Origin, Recorded, Seq, micros};
+use inventory_core::{CoreTask, EventEnvelope, EventId, Origin, Seq, micros};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{context::PendingEvent, executor::execute, operation::WriteFailure, queue::Request};
+use super::{context::PendingEvent, executor::execute, failure::WriteFailure, queue::Request};
 use crate::{
-    activity,
-    database::Database,
+    db::{
+        database::Database,
+        error_class::{DbErrorClass, classify},
+    },
     entity::event_log,
-    fault::{Fault, fault},
-    log,
+    log::{self, activity},
 };
 
-/// How many writes one transaction takes.
+/// Maximum number of writes in one transaction.
 const MAX_WRITES: usize = 64;
-/// How many operations one transaction takes, unless a single write has more. It bounds how long the first
-/// of a batch waits for the last, as a time would, and gives the same batches on every machine.
+/// Maximum number of operations in one transaction, unless a single write has more. It bounds how long the
+/// first write of a batch waits for the last. Unlike a time limit, it gives the same batches on every
+/// machine.
 const MAX_OPERATIONS: usize = 512;
-/// How old the oldest write of a transaction may become before the service counts as not ready.
+/// Maximum age of the oldest write of a transaction before the service counts as not ready.
 pub(crate) const STALL_LIMIT: Duration = Duration::from_secs(8);
-/// How often a transaction is tried again after a lock conflict or a lost connection, for how long, and the pauses
-/// between.
+/// Retries of a transaction after a lock conflict or a lost connection: their number, total time, and
+/// back-off.
 const RETRIES: usize = 5;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_millis(500);
-/// How often the log is asked whether a commit whose answer was lost took place.
+/// Number of queries of the log after a commit whose reply was lost.
 const INQUIRIES: usize = 10;
 
-/// What the writer has done since it was started.
+/// Statistics of the writer since it was started.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) transactions: AtomicU64,
@@ -54,14 +56,14 @@ pub(crate) struct Figures {
     pub(crate) refused: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) events: AtomicU64,
-    /// The last place that was given to an event of this process, noted before the commit that makes it so.
+    /// The last sequence number that was assigned to an event of this process. It is set before the commit.
     pub(crate) own: AtomicU64,
-    /// Since when the oldest write of the transaction at hand has waited.
+    /// When the oldest write of the current transaction began to wait.
     oldest: Mutex<Option<Instant>>,
 }
 
 impl Figures {
-    /// How long the oldest write of the transaction at hand has waited.
+    /// How long the oldest write of the current transaction has waited.
     pub(crate) fn oldest_wait(&self) -> Option<Duration> {
         self.oldest.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
     }
@@ -75,17 +77,17 @@ pub(crate) struct Writer {
     pub(crate) database: Database,
     pub(crate) origin: Origin,
     pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) committed: mpsc::UnboundedSender<Vec<Recorded>>,
+    pub(crate) committed: mpsc::UnboundedSender<Vec<EventEnvelope>>,
     pub(crate) figures: Arc<Figures>,
-    /// Lets no further write in; those that are in are carried out.
+    /// Refuses further writes; those in the queue are still carried out.
     pub(crate) stop: CancellationToken,
 }
 
 /// Why a batch was not committed.
 enum Failure {
-    /// Nothing of it is in the database.
+    /// It was rolled back completely.
     Rolledback(DbErr),
-    /// It may be in the database.
+    /// The outcome is unknown: it may be in the database.
     Unknown,
 }
 
@@ -98,7 +100,7 @@ impl From<DbErr> for Failure {
 impl CoreTask for Writer {
     const NAME: &'static str = "writer";
 
-    /// Runs until it is stopped and every write that was let in is answered.
+    /// Runs until it is stopped and every queued write is answered.
     async fn run(&mut self) {
         let mut waiting = Vec::with_capacity(MAX_WRITES);
         loop {
@@ -126,7 +128,7 @@ impl Writer {
         match self.persist(&mut batch).await {
             Ok(()) => self.commit(batch),
             // One of several is to blame: each alone, so that only that one fails.
-            Err(Failure::Rolledback(error)) if batch.len() > 1 && fault(&error) == Fault::Other => {
+            Err(Failure::Rolledback(error)) if batch.len() > 1 && classify(&error) == DbErrorClass::Other => {
                 for request in batch {
                     let mut alone = vec![request];
                     match self.persist(&mut alone).await {
@@ -140,7 +142,7 @@ impl Writer {
         self.figures.set_oldest(None);
     }
 
-    /// Carries out a batch, and retries while other processes are in the way.
+    /// Carries out a batch, and retries after lock conflicts.
     async fn persist(&self, batch: &mut Vec<Request>) -> Result<(), Failure> {
         let give_up = Instant::now() + RETRY_TIMEOUT;
         let mut pauses = ExponentialBuilder::default()
@@ -155,7 +157,7 @@ impl Writer {
             let attempt = attempt
                 .unwrap_or_else(|_panic| Err(DbErr::Custom("a panic in the writer".to_owned()).into()));
             let transient = matches!(&attempt, Err(Failure::Rolledback(error))
-                if matches!(fault(error), Fault::Transient | Fault::Disconnected));
+                if matches!(classify(error), DbErrorClass::Transient | DbErrorClass::Disconnected));
             match pauses.next() {
                 Some(pause) if transient && self.may_retry(give_up) => {
                     self.figures.retries.fetch_add(1, Ordering::Relaxed);
@@ -166,12 +168,12 @@ impl Writer {
         }
     }
 
-    /// Whether a transaction that failed is worth another try.
+    /// Whether to retry a failed transaction.
     fn may_retry(&self, give_up: Instant) -> bool {
         Instant::now() < give_up && self.database.availability.check().is_ok()
     }
 
-    /// One transaction.
+    /// Runs one transaction.
     async fn attempt(&self, batch: &mut Vec<Request>) -> Result<(), Failure> {
         self.database.verify_file()?;
         let transaction = self.database.begin().await?;
@@ -213,7 +215,7 @@ impl Writer {
         Ok(())
     }
 
-    fn record(&self, pending: PendingEvent) -> Result<(Recorded, event_log::Model), serde_json::Error> {
+    fn record(&self, pending: PendingEvent) -> Result<(EventEnvelope, event_log::Model), serde_json::Error> {
         let PendingEvent { event, data, context } = pending;
         let id = Uuid::now_v7();
         let data = match data {
@@ -232,7 +234,7 @@ impl Writer {
             data,
             occurred_at: micros(context.at),
         };
-        let event = Recorded {
+        let event = EventEnvelope {
             seq: Seq::default(),
             id: EventId(id),
             origin: self.origin,
@@ -244,10 +246,10 @@ impl Writer {
         Ok((event, row))
     }
 
-    /// Finds out over another connection whether a commit took place that failed or was not answered.
-    async fn settle(&self, error: DbErr, first: Option<&Recorded>) -> Result<(), Failure> {
+    /// Finds out over another connection whether a commit took effect that failed or was not answered.
+    async fn settle(&self, error: DbErr, first: Option<&EventEnvelope>) -> Result<(), Failure> {
         let Some(first) = first else { return Err(error.into()) };
-        tracing::warn!(%error, "commit failed or was not answered, reading the log to find out whether it took place");
+        tracing::warn!(%error, "commit outcome unknown, checking the event log");
         for _ in 0..INQUIRIES {
             match self.committed(first.id.0).await {
                 Ok(true) => return Ok(()),
@@ -286,13 +288,13 @@ impl Writer {
         for request in batch {
             let taken = request.claim.take();
             if !request.command.fail(failure.clone()) && taken {
-                tracing::error!(error = %failure, "a write failed whose client had hung up");
+                tracing::error!(error = %failure, "write failed after its client disconnected");
             }
         }
     }
 }
 
-/// How many of the waiting writes go into one transaction: at least one.
+/// The number of waiting writes that go into one transaction, at least one.
 fn batch_length(waiting: &[Request]) -> usize {
     let mut operations = 0;
     waiting

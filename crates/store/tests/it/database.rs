@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use inventory_core::{Actor, Component, Recorded, Seq, Subscription};
+use inventory_core::{Actor, Component, EventEnvelope, Seq, Subscription};
 use inventory_store::{ComponentOperation, Config, OperationResult, Store, WriteContext};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::Value;
@@ -96,7 +96,7 @@ pub(crate) async fn create(store: &Store, value: Value) -> Component {
 }
 
 /// The next events of a subscription.
-pub(crate) async fn take(subscription: &mut Subscription, count: usize) -> Vec<Recorded> {
+pub(crate) async fn take(subscription: &mut Subscription, count: usize) -> Vec<EventEnvelope> {
     let mut events = Vec::new();
     while events.len() < count {
         let event = tokio::time::timeout(PATIENCE, subscription.next()).await.expect("no event came");
@@ -105,7 +105,7 @@ pub(crate) async fn take(subscription: &mut Subscription, count: usize) -> Vec<R
     events
 }
 
-/// Asserts that a store is sound, with so many components and events.
+/// Asserts that a store is sound and has the given numbers of components and events.
 pub(crate) async fn assert_sound(store: &Store, components: u64, events: u64) {
     let report = store.check().await.unwrap();
     assert_eq!(report.violations, Vec::<String>::new());

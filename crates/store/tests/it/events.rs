@@ -22,7 +22,7 @@ async fn both_processes_see_all_events_in_one_order() {
         for task in tasks {
             task.await.unwrap();
         }
-        let ids = |events: Vec<inventory_core::Recorded>| {
+        let ids = |events: Vec<inventory_core::EventEnvelope>| {
             events.into_iter().map(|event| event.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(take(&mut by_one, 200).await), ids(take(&mut by_two, 200).await));

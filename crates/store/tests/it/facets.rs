@@ -2,7 +2,7 @@
 
 use inventory_core::{Actor, Clock, ComponentPatch};
 use inventory_store::{
-    Column, ComponentOperation, Config, Facets, Filter, From, Period, Query, Sort, Store,
+    Column, ComponentOperation, Config, Facets, Filter, PageStart, Period, Query, Sort, Store,
     VersionPrecondition, WriteContext,
 };
 use serde_json::json;
@@ -16,7 +16,7 @@ fn query(filters: &[(&str, &str)]) -> Query {
         filters,
         search: None,
         sort: Sort { column: Column::Id, descending: false },
-        from: From::Start,
+        from: PageStart::Start,
         limit: 1,
     }
 }
@@ -109,7 +109,7 @@ async fn facets_of_many_components_are_counted_so_far() {
         let facets =
             store.facets_at_once(&query(&[("status", "active")]), &[Column::Status], 9).await.unwrap();
         assert_eq!((facets[0].partial, lines(&facets[0])), (false, vec![format!("active {many}")]));
-        // So are dates: without a filter all of them, with one so many in a part.
+        // So are dates: without a filter all are counted, with one at most the limit.
         for (filters, expected) in [
             (&[][..], (many as u64 + 1, false)),
             (&[("name", "n")][..], (1_000, true)),
@@ -119,7 +119,7 @@ async fn facets_of_many_components_are_counted_so_far() {
             let [year] = dates[..] else { panic!("{dates:?}") };
             assert_eq!((year.count, year.partial), expected, "{filters:?}");
         }
-        // Someone who looks is told so many.
+        // A browsed list reports that many.
         let browsed = store.browse(&query(&[("name", "n")])).await.unwrap();
         assert_eq!((browsed.total, browsed.items.len()), (Query::MAX_FOUND, 1));
         assert_eq!(store.browse(&query(&[])).await.unwrap().total, many as u64 + 1);

@@ -1,7 +1,7 @@
 //! The log as people look at it.
 
 use inventory_core::{
-    Actor, Clock, ComponentCreated, ComponentDeleted, ComponentUpdated, Recorded, Seq, TokenCreated,
+    Actor, Clock, ComponentCreated, ComponentDeleted, ComponentUpdated, EventEnvelope, Seq, TokenCreated,
 };
 use inventory_store::{ComponentOperation, Config, EventPage, Store, VersionPrecondition, WriteContext};
 use sea_orm::ConnectionTrait;
@@ -14,7 +14,7 @@ async fn carry_out(store: &Store, operation: ComponentOperation) {
     store.write_one(operation, WriteContext::new(Actor::cli())).await.unwrap();
 }
 
-fn types(events: &[Recorded]) -> Vec<&str> {
+fn types(events: &[EventEnvelope]) -> Vec<&str> {
     events.iter().map(|event| event.data.type_name()).collect()
 }
 
@@ -35,7 +35,7 @@ async fn the_history_of_a_component_outlives_it() {
             [ComponentDeleted::TYPE, ComponentUpdated::TYPE, ComponentUpdated::TYPE, ComponentCreated::TYPE];
         assert_eq!(types(&whole.events), all);
         assert_eq!(whole.before, None);
-        let last = whole.events[0].pick::<ComponentDeleted>().unwrap();
+        let last = whole.events[0].downcast::<ComponentDeleted>().unwrap();
         assert_eq!(last.data.component.name.as_str(), "c");
         // The same in pages, the last of which is full.
         let first = store.history(id, None, 2).await.unwrap();

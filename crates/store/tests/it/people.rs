@@ -92,7 +92,7 @@ async fn no_change_leaves_nobody_who_can_let_others_in() {
         let (one, two) =
             (add(&stores[0], "one", Role::Admin).await, add(&stores[0], "two", Role::Admin).await);
         let demote = UserChange { role: Some(Role::Editor), ..UserChange::default() };
-        // Each demotes the other at the same moment, in a process of its own.
+        // Each demotes the other at the same moment, from a separate process.
         let (first, second) = tokio::join!(
             stores[0].users().change(one.id, VersionPrecondition::Any, demote.clone(), None, Actor::cli()),
             stores[1].users().change(two.id, VersionPrecondition::Any, demote.clone(), None, Actor::cli()),

@@ -5,7 +5,7 @@ use std::{
 
 use inventory_core::{Actor, Component, ComponentId, ComponentPatch, Seq};
 use inventory_store::{
-    Column, ComponentOperation, Filter, From, Page, Query, ReadError, Sort, Store, VersionPrecondition,
+    Column, ComponentOperation, Filter, Page, PageStart, Query, ReadError, Sort, Store, VersionPrecondition,
     WriteContext,
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -15,7 +15,7 @@ use crate::database::{TestDatabase, create, new, on_both, patch};
 
 fn query(filters: &[(&str, &str)], column: Column, descending: bool, limit: usize) -> Query {
     let filters = filters.iter().map(|(name, value)| Filter::parse(name, value).unwrap().unwrap()).collect();
-    Query { filters, search: None, sort: Sort { column, descending }, from: From::Start, limit }
+    Query { filters, search: None, sort: Sort { column, descending }, from: PageStart::Start, limit }
 }
 
 async fn names(store: &Store, filters: &[(&str, &str)]) -> Vec<String> {
@@ -86,7 +86,7 @@ async fn a_lookup_outlives_its_connection() {
     database.drop_database().await;
 }
 
-/// Whoever has seen one of them has seen the other: both carry the same entity tag.
+/// Both forms must be identical, because they carry the same entity tag.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_json_of_a_row_is_that_of_its_component_to_the_byte() {
     let text: String = "a\t\n".chars().chain((b' '..0x7f).map(char::from)).collect();
@@ -148,7 +148,11 @@ fn what_is_no_filter_is_said_so() {
 }
 
 pub(crate) async fn turn(store: &Store, query: &mut Query, page: &Page, forward: bool) -> Option<Page> {
-    query.from = if forward { From::After(page.next.clone()?) } else { From::Before(page.previous.clone()?) };
+    query.from = if forward {
+        PageStart::After(page.next.clone()?)
+    } else {
+        PageStart::Before(page.previous.clone()?)
+    };
     Some(store.components(query).await.unwrap())
 }
 
@@ -374,7 +378,7 @@ async fn a_walk_in_another_log_is_refused() {
         let mut place = store.components(&query).await.unwrap().next.unwrap();
         for since in [place.since.0 + 1, u64::MAX] {
             place.since = Seq(since);
-            query.from = From::After(place.clone());
+            query.from = PageStart::After(place.clone());
             assert!(matches!(store.components(&query).await, Err(ReadError::Expired)), "{since}");
         }
         store.close().await;

@@ -7,8 +7,8 @@ use std::{
 
 use inventory_core::{Actor, Component, ComponentId};
 use inventory_store::{
-    Column, ComponentOperation, Filter, From, Page, Period, Query, Search, Sort, Store, VersionPrecondition,
-    WriteContext,
+    Column, ComponentOperation, Filter, Page, PageStart, Period, Query, Search, Sort, Store,
+    VersionPrecondition, WriteContext,
 };
 use proptest::{
     prelude::*,
@@ -27,7 +27,7 @@ use crate::{
 fn query(text: &str, column: Column, limit: usize) -> Query {
     let search = Search::parse(text).unwrap();
     let sort = Sort { column, descending: false };
-    Query { filters: Vec::new(), search, sort, from: From::Start, limit }
+    Query { filters: Vec::new(), search, sort, from: PageStart::Start, limit }
 }
 
 async fn names(store: &Store, text: &str) -> Vec<String> {
@@ -155,7 +155,7 @@ async fn the_search_follows_every_write_also_past_the_service() {
         }
         // The last row is deleted, and the next may get its place in the table.
         let mut last = second;
-        for (indexed, name) in [(false, "replaced"), (true, "put there anew")] {
+        for (indexed, name) in [(false, "replaced"), (true, "inserted again")] {
             store.index_search().await.unwrap();
             let delete = ComponentOperation::Delete { id: last.id, expected: VersionPrecondition::Any };
             store.write_one(delete, WriteContext::new(Actor::cli())).await.unwrap();
@@ -249,7 +249,7 @@ async fn an_index_of_the_search_that_is_wrong_is_found_and_mended() {
     shell.execute_unprepared("UPDATE component_search SET text = 'something else'").await.unwrap();
     let report = store.check().await.unwrap();
     assert_eq!(report.violations.len(), 1);
-    let (_, remedy) = report.violations[0].split_once("does not know 1 components as they are: `").unwrap();
+    let (_, remedy) = report.violations[0].split_once("is wrong for 1 components: run `").unwrap();
     shell.execute_unprepared(remedy.split_once('`').unwrap().0).await.unwrap();
     assert_eq!(names(&store, "thing").await, ["a thing"]);
     store.index_search().await.unwrap();
@@ -398,7 +398,7 @@ async fn a_search_that_finds_very_much_is_counted_up_to_a_limit() {
             let back = turn(&store, &mut query, &second, false).await.unwrap();
             assert_eq!(names(&back), names(&first));
             // With a filter it is few enough to be counted.
-            query.from = From::Start;
+            query.from = PageStart::Start;
             query.filters = vec![Filter::parse("status", "archived").unwrap().unwrap()];
             let page = store.components(&query).await.unwrap();
             assert_eq!((names(&page)[1].as_str(), page.total), ("part 00002", Query::MAX_FOUND / 2 + 5));

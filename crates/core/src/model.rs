@@ -1,0 +1,10 @@
+//! What there is: components, the people who keep them, their tokens, and the values that these consist of.
+
+pub(crate) mod actor;
+pub(crate) mod clock;
+pub(crate) mod component;
+pub(crate) mod patch;
+pub(crate) mod scope;
+pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod value;

@@ -1,0 +1,92 @@
+//! Every subscriber of the service: those of the product, and those that a program around this library adds.
+//!
+//! Two parts of the product follow the log by a `Subscription` instead, because they say when they take an event: the
+//! metrics task, which stops at the event of a scrape, and the event streams, which wait for their clients.
+
+use std::error::Error;
+
+use clap::{ArgMatches, Args, Command};
+use inventory_admin::Admin;
+use inventory_core::{Bus, Subscriber};
+use inventory_store::Store;
+
+use crate::outcome::Misconfigured;
+
+/// Starts the subscribers of the product, of which `cargo xtask new-subscriber` adds one.
+pub(crate) fn start(store: &Store, admin: &Admin) {
+    let bus = store.bus();
+    bus.register(admin.live_pages());
+}
+
+/// The subscribers that `inventory serve` runs beside those of the product: see [`main`](crate::main()).
+///
+/// Each starts before the service takes its first connection, and is given every event from then on.
+#[derive(Default)]
+pub struct Subscribers(Vec<Registration>);
+
+struct Registration {
+    /// Adds its options to a command.
+    augment: fn(Command) -> Command,
+    configure: Configure,
+}
+
+/// Makes a subscriber from the options that were given.
+type Configure = Box<dyn FnOnce(&ArgMatches) -> Result<Start, Misconfigured>>;
+type Start = Box<dyn FnOnce(&Bus) + Send>;
+
+/// The subscribers after their options were read.
+#[derive(Default)]
+pub(crate) struct Configured(Vec<Start>);
+
+#[derive(Args)]
+struct NoOptions {}
+
+impl Subscribers {
+    /// Adds a subscriber.
+    pub fn add<S: Subscriber>(&mut self, subscriber: S) -> &mut Self {
+        self.add_with_options(|NoOptions {}| Ok(Some(subscriber)))
+    }
+
+    /// Adds a subscriber that is made from options of `inventory serve`. `O` declares them; like all options they should
+    /// be flags and variables that begin with `INVENTORY_`.
+    ///
+    /// `make` returns `None` if the options say that the subscriber does not run. If it returns an error, the service
+    /// does not start.
+    pub fn add_with_options<O: Args, S: Subscriber>(
+        &mut self,
+        make: impl FnOnce(O) -> Result<Option<S>, Box<dyn Error + Send + Sync>> + 'static,
+    ) -> &mut Self {
+        let configure = |matches: &ArgMatches| -> Result<Start, Misconfigured> {
+            let misconfigured = |error: &dyn Error| Misconfigured(format!("subscriber {}: {error}", S::NAME));
+            let options = O::from_arg_matches(matches).map_err(|error| misconfigured(&error))?;
+            let subscriber = make(options).map_err(|error| misconfigured(&*error))?;
+            Ok(Box::new(move |bus| {
+                if let Some(subscriber) = subscriber {
+                    bus.register(subscriber);
+                }
+            }))
+        };
+        self.0.push(Registration { augment: O::augment_args, configure: Box::new(configure) });
+        self
+    }
+
+    /// Adds the options of all of them to a command.
+    pub(crate) fn augment(&self, command: Command) -> Command {
+        self.0.iter().fold(command, |command, registration| (registration.augment)(command))
+    }
+
+    /// Makes all of them from the options that were given.
+    pub(crate) fn configure(self, matches: &ArgMatches) -> Result<Configured, Misconfigured> {
+        let started = self.0.into_iter().map(|registration| (registration.configure)(matches));
+        started.collect::<Result<_, _>>().map(Configured)
+    }
+}
+
+impl Configured {
+    /// Starts all of them.
+    pub(crate) fn start(self, bus: &Bus) {
+        for start in self.0 {
+            start(bus);
+        }
+    }
+}
