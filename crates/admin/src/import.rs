@@ -136,7 +136,7 @@ fn path(id: Uuid) -> String {
 /// A file that someone uploaded. Nobody finds those of others.
 async fn find(store: &Store, signed_in: &SignedIn, id: &str) -> Result<Staged, Failure> {
     let id = id.parse().map_err(|_| gone())?;
-    store.staged(signed_in.user.id, id).await?.ok_or_else(gone)
+    store.import_jobs().find(signed_in.user.id, id).await?.ok_or_else(gone)
 }
 
 fn gone() -> Failure {
@@ -154,14 +154,14 @@ async fn keep_plan(
     rows: Vec<StagedRow>,
     outcome: Option<String>,
 ) -> Result<(), Failure> {
-    if store.plan_staged(id, settings.text(), rows, outcome).await? { Ok(()) } else { Err(gone()) }
+    if store.import_jobs().plan(id, settings.text(), rows, outcome).await? { Ok(()) } else { Err(gone()) }
 }
 
 /// The content of a file that waits, for the holder of the turn to read it.
 async fn content(store: &Store, _turn: &Turn, staged: &Staged) -> Result<Arc<Vec<u8>>, Failure> {
     let gone =
         || Failure::NotFound("This file was imported and is no longer stored. Upload it again.".to_owned());
-    store.staged_content(staged.id).await?.map(Arc::new).ok_or_else(gone)
+    store.import_jobs().content(staged.id).await?.map(Arc::new).ok_or_else(gone)
 }
 
 /// A text cut to a number of characters, which it seldom has.

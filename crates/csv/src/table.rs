@@ -13,7 +13,7 @@ use crate::{
     fault::{Fault, shown},
     lines::LineCounter,
     mapping::{Filling, Layout, LayoutError, Mapping, TargetField, trim},
-    width::{self, MAX_CELL_BYTES, MAX_CELLS},
+    width::{self, Excess, MAX_CELL_BYTES, MAX_CELLS},
 };
 
 /// Maximum number of row faults of a file that are kept, each with the value that was found.
@@ -153,7 +153,10 @@ impl Header {
 }
 
 fn reader(bytes: &[u8], delimiter: u8) -> Result<csv::Reader<&[u8]>, TableError> {
-    width::check(bytes, delimiter)?;
+    width::check(bytes, delimiter).map_err(|excess| match excess {
+        Excess::Cells => TableError::TooManyCells,
+        Excess::CellBytes => TableError::CellTooLong,
+    })?;
     Ok(csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes))
 }
 

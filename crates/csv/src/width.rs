@@ -2,8 +2,6 @@
 
 use csv_core::{ReadFieldResult, ReaderBuilder};
 
-use crate::TableError;
-
 /// How many cells a line of a file may have. A cell takes one byte of the file and many bytes of memory.
 pub(crate) const MAX_CELLS: usize = 1000;
 
@@ -13,8 +11,17 @@ pub(crate) const MAX_CELL_BYTES: usize = 1024 * 1024;
 /// Room for a part of a cell, in bytes; what it holds is not looked at.
 const PART_BYTES: usize = 4096;
 
+/// What a file has too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// Cells in a line.
+    Cells,
+    /// Bytes in a cell.
+    CellBytes,
+}
+
 /// Refuses a file with a line of more than [`MAX_CELLS`] cells, or with a cell of more than [`MAX_CELL_BYTES`].
-pub(crate) fn check(bytes: &[u8], delimiter: u8) -> Result<(), TableError> {
+pub(crate) fn check(bytes: &[u8], delimiter: u8) -> Result<(), Excess> {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let (mut rest, mut part) = (bytes, [0; PART_BYTES]);
     // Of the line and of the cell that are being read.
@@ -24,13 +31,13 @@ pub(crate) fn check(bytes: &[u8], delimiter: u8) -> Result<(), TableError> {
         rest = &rest[read..];
         length += written;
         if length > MAX_CELL_BYTES {
-            return Err(TableError::CellTooLong);
+            return Err(Excess::CellBytes);
         }
         match result {
             ReadFieldResult::Field { record_end } => {
                 cells += 1;
                 if cells > MAX_CELLS {
-                    return Err(TableError::TooManyCells);
+                    return Err(Excess::Cells);
                 }
                 length = 0;
                 if record_end {

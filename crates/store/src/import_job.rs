@@ -4,7 +4,7 @@
 //! The caller defines the format of a file and of its rows: settings, rows and outcomes are opaque texts
 //! here. None of this is inventory data, so none of it becomes an event.
 
-use inventory_core::{Origin, UserId, from_micros, micros};
+use inventory_core::{Clock, Origin, UserId, from_micros, micros};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait,
     IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
@@ -13,7 +13,6 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::{
-    Store,
     db::{database::Database, insert::insert},
     entity::{staged_file, staged_import, staged_row},
     error::ReadError,
@@ -121,17 +120,25 @@ impl From<DbErr> for StageError {
     }
 }
 
-impl Store {
+/// The files that wait.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportJobs<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) clock: &'a Clock,
+    pub(crate) origin: Origin,
+}
+
+impl ImportJobs<'_> {
     /// Keeps a file for a user, and names it.
-    pub async fn stage(
+    pub async fn add(
         &self,
         owner: UserId,
         name: &str,
         content: Vec<u8>,
         settings: String,
     ) -> Result<Uuid, StageError> {
-        let (id, now) = (Uuid::now_v7(), self.clock().now());
-        let transaction = self.database().begin().await?;
+        let (id, now) = (Uuid::now_v7(), self.clock.now());
+        let transaction = self.database.begin().await?;
         let mut own = staged_import::Entity::find()
             .filter(staged_import::Column::UserId.eq(owner.0))
             .order_by_desc(staged_import::Column::CreatedAt)
@@ -171,42 +178,42 @@ impl Store {
     }
 
     /// The files of a user that are kept, newest first.
-    pub async fn staged_of(&self, owner: UserId) -> Result<Vec<Staged>, ReadError> {
+    pub async fn list(&self, owner: UserId) -> Result<Vec<Staged>, ReadError> {
         let rows = staged_import::Entity::find()
             .filter(staged_import::Column::UserId.eq(owner.0))
-            .filter(staged_import::Column::CreatedAt.gte(oldest(self.clock().now())))
+            .filter(staged_import::Column::CreatedAt.gte(oldest(self.clock.now())))
             .order_by_desc(staged_import::Column::CreatedAt)
-            .all(&self.database().reader)
+            .all(&self.database.reader)
             .await?;
         Ok(rows.into_iter().map(Staged::from).collect())
     }
 
     /// A file of a user.
-    pub async fn staged(&self, owner: UserId, id: Uuid) -> Result<Option<Staged>, ReadError> {
+    pub async fn find(&self, owner: UserId, id: Uuid) -> Result<Option<Staged>, ReadError> {
         let row = staged_import::Entity::find_by_id(id)
             .filter(staged_import::Column::UserId.eq(owner.0))
-            .filter(staged_import::Column::CreatedAt.gte(oldest(self.clock().now())))
-            .one(&self.database().reader)
+            .filter(staged_import::Column::CreatedAt.gte(oldest(self.clock.now())))
+            .one(&self.database.reader)
             .await?;
         Ok(row.map(Staged::from))
     }
 
     /// The content of a staged file; nothing once it has been carried out.
-    pub async fn staged_content(&self, id: Uuid) -> Result<Option<Vec<u8>>, ReadError> {
-        let row = staged_file::Entity::find_by_id(id).one(&self.database().reader).await?;
+    pub async fn content(&self, id: Uuid) -> Result<Option<Vec<u8>>, ReadError> {
+        let row = staged_file::Entity::find_by_id(id).one(&self.database.reader).await?;
         Ok(row.map(|file| file.content))
     }
 
     /// Gives a staged file other settings, and rows that are planned by them in the place of all that it had. It
     /// can be started from then on. Whether the file was still there: newer ones of its user may have taken its place.
-    pub async fn plan_staged(
+    pub async fn plan(
         &self,
         id: Uuid,
         settings: String,
         rows: Vec<StagedRow>,
         outcome: Option<String>,
     ) -> Result<bool, ReadError> {
-        let database = self.database();
+        let database = self.database;
         let mut counts = [0_i64; 4];
         for row in &rows {
             counts[usize::try_from(row.kind.number()).unwrap_or_default()] += 1;
@@ -215,7 +222,7 @@ impl Store {
         let transaction = database.begin().await?;
         let planned = staged_import::ActiveModel {
             settings: Set(settings),
-            planned_at: Set(Some(micros(self.clock().now()))),
+            planned_at: Set(Some(micros(self.clock.now()))),
             creates: Set(creates),
             changes: Set(changes),
             unchanged: Set(unchanged),
@@ -262,7 +269,7 @@ impl Store {
 
     /// Rows of a staged file, of one kind or of all, in the order of the file: at most `limit`, after as many as
     /// are skipped.
-    pub async fn staged_rows(
+    pub async fn rows(
         &self,
         id: Uuid,
         kind: Option<RowKind>,
@@ -277,7 +284,7 @@ impl Store {
             .order_by_asc(staged_row::Column::Line)
             .offset(skipped)
             .limit(limit)
-            .all(&self.database().reader)
+            .all(&self.database.reader)
             .await?;
         let read = |staged_row::Model { import_id: _, line, kind, body }| {
             let line = u64::try_from(line).unwrap_or_default();
@@ -288,10 +295,10 @@ impl Store {
 
     /// Notes that a plan begins to be carried out by this process. Whether it may: nobody else has begun, and it
     /// is still the plan.
-    pub async fn start_staged(&self, id: Uuid, plan: u64) -> Result<bool, ReadError> {
+    pub async fn start(&self, id: Uuid, plan: u64) -> Result<bool, ReadError> {
         let started = staged_import::ActiveModel {
-            started_at: Set(Some(micros(self.clock().now()))),
-            started_by: Set(Some(self.origin().0)),
+            started_at: Set(Some(micros(self.clock.now()))),
+            started_by: Set(Some(self.origin.0)),
             outcome: Set(None),
             ..Default::default()
         };
@@ -300,20 +307,14 @@ impl Store {
             .filter(staged_import::Column::Id.eq(id))
             .filter(staged_import::Column::Plan.eq(i64::try_from(plan).unwrap_or(i64::MAX)))
             .filter(staged_import::Column::StartedAt.is_null())
-            .exec(self.database().writer())
+            .exec(self.database.writer())
             .await?;
         Ok(updated.rows_affected == 1)
     }
 
     /// Notes how it ended. `done` is the end of the file, too; otherwise it can be started again.
-    pub async fn end_staged(
-        &self,
-        id: Uuid,
-        plan: u64,
-        outcome: String,
-        done: bool,
-    ) -> Result<(), ReadError> {
-        let transaction = self.database().begin().await?;
+    pub async fn finish(&self, id: Uuid, plan: u64, outcome: String, done: bool) -> Result<(), ReadError> {
+        let transaction = self.database.begin().await?;
         let mut ended = staged_import::ActiveModel { outcome: Set(Some(outcome)), ..Default::default() };
         if !done {
             (ended.started_at, ended.started_by) = (Set(None), Set(None));
@@ -335,11 +336,11 @@ impl Store {
     }
 
     /// Forgets a file of a user.
-    pub async fn unstage(&self, owner: UserId, id: Uuid) -> Result<(), ReadError> {
+    pub async fn remove(&self, owner: UserId, id: Uuid) -> Result<(), ReadError> {
         staged_import::Entity::delete_many()
             .filter(staged_import::Column::Id.eq(id))
             .filter(staged_import::Column::UserId.eq(owner.0))
-            .exec(self.database().writer())
+            .exec(self.database.writer())
             .await?;
         Ok(())
     }

@@ -34,7 +34,7 @@ pub use identity::{
     SignIn, SignInError, SignedIn, TokenConflict, TokenKey, TokenNotFound, Tokens, UserConflict,
     UserNameTaken, UserNotFound, Users,
 };
-pub use import_job::{RowKind, StageError, Staged, StagedRow};
+pub use import_job::{ImportJobs, RowKind, StageError, Staged, StagedRow};
 pub use log::activity::Activity;
 pub use log::history::EventPage;
 pub use stats::Stats;

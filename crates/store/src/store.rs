@@ -29,6 +29,7 @@ use crate::{
     db::database::Database,
     error::{OpenError, ReadError},
     identity::{IdentityContext, Passwords, Refusals, Sessions, TokenCache, Tokens, Users},
+    import_job::ImportJobs,
     log::{
         Log,
         activity::{self, Activity},
@@ -235,10 +236,6 @@ impl Store {
         &self.inner.clock
     }
 
-    pub(crate) fn database(&self) -> &Database {
-        &self.inner.database
-    }
-
     /// The users.
     pub fn users(&self) -> Users<'_> {
         Users(&self.inner.identity)
@@ -252,6 +249,12 @@ impl Store {
     /// The sessions of users.
     pub fn sessions(&self) -> Sessions<'_> {
         Sessions(&self.inner.identity)
+    }
+
+    /// Uploaded files that are not imported yet.
+    pub fn import_jobs(&self) -> ImportJobs<'_> {
+        let Inner { database, clock, origin, .. } = &*self.inner;
+        ImportJobs { database, clock, origin: *origin }
     }
 
     /// One component.

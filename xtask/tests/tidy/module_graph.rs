@@ -13,8 +13,9 @@ use syn::{
 
 use super::files;
 
-/// The files of a crate by their module paths, each with the files that it uses. The root of the crate, which declares
-/// all of them, is left out, and so are tests. Paths inside the calls of macros are not seen.
+/// The files of a crate by their module paths, each with the files that it uses. A name that a module re-exports is of
+/// the file that defines it. The root of the crate, which declares all of them, is left out, and so are tests. Paths
+/// inside the calls of macros are not seen.
 pub(crate) struct ModuleGraph(BTreeMap<String, BTreeSet<String>>);
 
 impl ModuleGraph {
@@ -32,11 +33,15 @@ impl ModuleGraph {
     }
 
     fn parse(sources: &BTreeMap<String, String>) -> Self {
-        let modules = sources.keys().filter(|module| !module.is_empty());
-        let uses = modules.map(|module| {
-            let file = syn::parse_file(&sources[module]).unwrap();
-            let mut uses = Uses { module, sources, found: BTreeSet::new() };
-            uses.visit_file(&file);
+        let files: BTreeMap<_, _> =
+            sources.iter().map(|(module, text)| (module.clone(), syn::parse_file(text).unwrap())).collect();
+        let names: BTreeSet<_> = sources.keys().cloned().collect();
+        let exports: BTreeMap<_, _> =
+            files.iter().map(|(module, file)| (module.clone(), exports(module, file, &names))).collect();
+        let modules = files.iter().filter(|(module, _)| !module.is_empty());
+        let uses = modules.map(|(module, file)| {
+            let mut uses = Uses { module, names: &names, exports: &exports, found: BTreeSet::new() };
+            uses.visit_file(file);
             (module.clone(), uses.found)
         });
         Self(uses.collect())
@@ -76,31 +81,91 @@ impl ModuleGraph {
     }
 }
 
+/// The names that a module re-exports from other files of the crate, each with that file and its name there.
+type Exports = BTreeMap<String, (String, String)>;
+
+fn exports(module: &str, file: &syn::File, names: &BTreeSet<String>) -> Exports {
+    let mut exports = Exports::new();
+    for item in &file.items {
+        let Item::Use(item) = item else { continue };
+        if matches!(item.vis, Visibility::Inherited) {
+            continue;
+        }
+        for (path, exported) in leaves(&item.tree) {
+            // A path of the crate, or one that begins with a child of this module.
+            let absolute = absolute(module, &path, names).or_else(|| {
+                let child =
+                    if module.is_empty() { path[0].clone() } else { format!("{module}::{}", path[0]) };
+                names
+                    .contains(&child)
+                    .then(|| [child.split("::").map(str::to_owned).collect(), path[1..].to_vec()].concat())
+            });
+            let Some((file, rest)) = absolute.map(|path| split(&path, names)) else { continue };
+            if let [name] = rest.as_slice()
+                && file != module
+            {
+                exports.insert(exported, (file, name.clone()));
+            }
+        }
+    }
+    exports
+}
+
+/// The paths that a tree of a `use` names, each with the name that it has afterwards.
+fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
+    match tree {
+        UseTree::Path(part) => {
+            let ident = part.ident.to_string();
+            let below = leaves(&part.tree).into_iter();
+            below.map(|(path, name)| ([vec![ident.clone()], path].concat(), name)).collect()
+        }
+        UseTree::Group(group) => group.items.iter().flat_map(leaves).collect(),
+        UseTree::Name(name) => vec![(vec![name.ident.to_string()], name.ident.to_string())],
+        UseTree::Rename(name) => vec![(vec![name.ident.to_string()], name.rename.to_string())],
+        UseTree::Glob(_) => vec![(Vec::new(), String::new())],
+    }
+    .into_iter()
+    .filter(|(path, _)| !path.is_empty())
+    .collect()
+}
+
+/// A path within a module as a path within the crate; `None` for one that leads out of it.
+fn absolute(module: &str, path: &[String], names: &BTreeSet<String>) -> Option<Vec<String>> {
+    let here: Vec<_> = module.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let supers = path.iter().take_while(|segment| *segment == "super").count();
+    match path.first().map(String::as_str) {
+        Some("crate") => Some(path[1..].to_vec()),
+        Some("self") => Some([&here, &path[1..]].concat()),
+        Some("super") => Some([&here[..here.len().saturating_sub(supers)], &path[supers..]].concat()),
+        Some(first) if names.contains(&format!("{module}::{first}")) => Some([&here, path].concat()),
+        _ => None,
+    }
+}
+
+/// The file in which a path of the crate ends, and what follows it.
+fn split(path: &[String], names: &BTreeSet<String>) -> (String, Vec<String>) {
+    let length = (0..=path.len()).rev().find(|length| names.contains(&path[..*length].join("::")));
+    let length = length.unwrap_or_default();
+    (path[..length].join("::"), path[length..].to_vec())
+}
+
 /// Collects the files that a file uses.
 struct Uses<'a> {
     module: &'a str,
-    sources: &'a BTreeMap<String, String>,
+    names: &'a BTreeSet<String>,
+    exports: &'a BTreeMap<String, Exports>,
     found: BTreeSet<String>,
 }
 
 impl Uses<'_> {
-    /// Notes the file in which a path ends, if it is another one of the crate.
+    /// Notes the file that defines what a path names, if it is another one of the crate.
     fn note(&mut self, path: &[String]) {
-        let here: Vec<_> = self.module.split("::").map(str::to_owned).collect();
-        let supers = path.iter().take_while(|segment| *segment == "super").count();
-        let mut full = match path.first().map(String::as_str) {
-            Some("crate") => path[1..].to_vec(),
-            Some("self") => [&here, &path[1..]].concat(),
-            Some("super") => [&here[..here.len().saturating_sub(supers)], &path[supers..]].concat(),
-            Some(first) if self.sources.contains_key(&format!("{}::{first}", self.module)) => {
-                [&here, path].concat()
-            }
-            _ => return,
-        };
-        while !full.is_empty() && !self.sources.contains_key(&full.join("::")) {
-            full.pop();
+        let Some(path) = absolute(self.module, path, self.names) else { return };
+        let (mut file, mut rest) = split(&path, self.names);
+        while let Some((from, name)) = rest.first().and_then(|name| self.exports.get(&file)?.get(name)) {
+            file.clone_from(from);
+            rest[0].clone_from(name);
         }
-        let file = full.join("::");
         if !file.is_empty() && file != self.module {
             self.found.insert(file);
         }
@@ -192,6 +257,20 @@ fn circles_are_found_however_a_path_is_written() {
         circles(&[("a", "use crate::b;"), ("b", "use crate::c;"), ("c", "use crate::a::A;")]).len(),
         1
     );
+    // By a name that another module re-exports, from the root too.
+    let through = |uses: &str| {
+        let sources = [
+            ("", "mod a; mod p; pub use p::{C as D};"),
+            ("a", uses),
+            ("p", "mod b; pub use self::b::B as C;"),
+            ("p::b", "use crate::a::A;"),
+        ];
+        circles(&sources).into_iter().flatten().collect::<Vec<_>>()
+    };
+    for uses in ["use crate::p::C;", "use crate::D;", "fn f(_: crate::D) {}"] {
+        assert_eq!(through(uses), ["a", "p::b"], "{uses}");
+    }
+    assert_eq!(through("use crate::p::Other;"), [""; 0]);
     // A parent and its child.
     assert_eq!(circles(&[("a", "mod b; fn f() { b::g() }"), ("a::b", "use super::T;")]).len(), 1);
     let none = [

@@ -132,7 +132,7 @@ pub(crate) const MODULES: [(&str, &[Arrows]); 9] = [
         &[
             ("cell", &[]),
             ("component_writer", &["cell"]),
-            ("existing", &[]),
+            ("existing", &["table"]),
             ("fault", &[]),
             ("lines", &[]),
             ("mapping", &[]),
@@ -254,6 +254,7 @@ pub(crate) const MODULES: [(&str, &[Arrows]); 9] = [
                     "db",
                     "error",
                     "identity",
+                    "import_job",
                     "log",
                     "maintenance",
                     "service_record",

@@ -246,7 +246,7 @@ async fn preview(
 ) -> Result<PreviewPage, Failure> {
     let count = kind.map_or_else(|| staged.counts.iter().sum(), |kind| staged.count(kind));
     let skipped = (number - 1).saturating_mul(PAGE_ROWS).min(count);
-    let rows = store.staged_rows(staged.id, kind, skipped, PAGE_ROWS).await?;
+    let rows = store.import_jobs().rows(staged.id, kind, skipped, PAGE_ROWS).await?;
     let rows = shown(store, &rows).await?;
     let link = |kind: Option<RowKind>, number: u64| {
         let (word, number) =

@@ -70,7 +70,10 @@ async fn run(
     if plan != staged.plan {
         return preview::plan_changed(&editor, &store, staged).await;
     }
-    if staged.plan > 0 && staged.count(RowKind::Faulty) == 0 && store.start_staged(staged.id, plan).await? {
+    if staged.plan > 0
+        && staged.count(RowKind::Faulty) == 0
+        && store.import_jobs().start(staged.id, plan).await?
+    {
         let (id, running) = (staged.id, Progress::default());
         let noted = imports.running(id, running.clone());
         let actor = Actor::user_import(&editor.user.name);
@@ -103,7 +106,7 @@ async fn carry_out(
 ) -> Result<ImportOutcome, Failure> {
     let _turn = imports.turn_to_write().await?;
     let limit = MAX_ROWS as u64;
-    let rows = store.staged_rows(staged.id, None, 0, limit).await?;
+    let rows = store.import_jobs().rows(staged.id, None, 0, limit).await?;
     let planned = changes(staged) + staged.count(RowKind::Unchanged) + staged.count(RowKind::Faulty);
     if rows.len() as u64 != planned {
         return Err(Failure::Unexpected(format!(
@@ -173,7 +176,7 @@ async fn note(
         }
     }
     let done = matches!(ended, ImportOutcome::Imported { .. });
-    Ok(store.end_staged(staged.id, staged.plan, ended.text(), done).await?)
+    Ok(store.import_jobs().finish(staged.id, staged.plan, ended.text(), done).await?)
 }
 
 /// How far an import is, for the script of its page.
@@ -228,6 +231,6 @@ async fn discard(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let staged = find(&store, &editor, &id).await?;
-    store.unstage(editor.user.id, staged.id).await?;
+    store.import_jobs().remove(editor.user.id, staged.id).await?;
     Ok(Redirect::to(PATH).into_response())
 }

@@ -77,7 +77,7 @@ async fn answer(
     store: &Store,
     refused: Option<(StatusCode, String)>,
 ) -> Result<Response, Failure> {
-    let waiting = store.staged_of(editor.user.id).await?;
+    let waiting = store.import_jobs().list(editor.user.id).await?;
     let (status, error) = match refused {
         Some((status, error)) => (status, Some(error)),
         None => (StatusCode::OK, None),
@@ -175,7 +175,7 @@ async fn upload(
         None
     };
     let content = Arc::unwrap_or_clone(content);
-    let id = match store.stage(editor.user.id, &name, content, settings.text()).await {
+    let id = match store.import_jobs().add(editor.user.id, &name, content, settings.text()).await {
         Ok(id) => id,
         Err(StageError::Full) => {
             let full = "Too many uploaded files are waiting to be imported. Try again later.";
@@ -184,7 +184,7 @@ async fn upload(
         Err(StageError::Read(error)) => return Err(error.into()),
     };
     if let Some(rows) = planned {
-        if !store.plan_staged(id, settings.text(), rows, None).await? {
+        if !store.import_jobs().plan(id, settings.text(), rows, None).await? {
             return answer(&editor, &store, Some(Refusal::Overtaken.told())).await;
         }
         return Ok(Redirect::to(&path(id)).into_response());

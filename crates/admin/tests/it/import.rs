@@ -132,8 +132,8 @@ async fn a_file_is_looked_at_row_by_row_before_anything_is_written() {
         page.assert_has(&["by editor (import)"]);
         // The file is gone, and what it did can still be read.
         let id = path.rsplit('/').next().unwrap().parse().unwrap();
-        assert_eq!(site.store.staged_content(id).await.unwrap(), None);
-        assert_eq!(site.store.staged_rows(id, None, 0, 10).await.unwrap(), []);
+        assert_eq!(site.store.import_jobs().content(id).await.unwrap(), None);
+        assert_eq!(site.store.import_jobs().rows(id, None, 0, 10).await.unwrap(), []);
         let again = editor.post(&format!("{path}/run"), &[("plan", "1")]).await;
         assert_eq!((again.status, site.head().await), (StatusCode::SEE_OTHER, head + 2));
     }
@@ -247,7 +247,7 @@ async fn uploads_are_few_and_the_oldest_makes_room() {
         assert_eq!(editor.get(&first).await.status, StatusCode::NOT_FOUND);
         let mut kept = site.store.users().list().await.unwrap();
         kept.retain(|user| user.name.as_str() == "editor");
-        let kept = site.store.staged_of(kept[0].id).await.unwrap();
+        let kept = site.store.import_jobs().list(kept[0].id).await.unwrap();
         assert_eq!(kept.len() as u64, Staged::MAX_OF_A_USER);
     }
 }
@@ -343,7 +343,7 @@ async fn an_upload_that_is_too_long_or_breaks_off_leaves_nothing() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST);
         answer.assert_has(&["The upload was interrupted"]);
         for user in site.store.users().list().await.unwrap() {
-            assert_eq!(site.store.staged_of(user.id).await.unwrap(), []);
+            assert_eq!(site.store.import_jobs().list(user.id).await.unwrap(), []);
         }
     }
 }

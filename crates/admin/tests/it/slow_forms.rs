@@ -75,7 +75,7 @@ async fn a_form_that_trickles_is_given_up() {
         let told = answer.contains("The upload was interrupted");
         assert_eq!(told, form == FILE && status == "400", "{path}: {answer}");
     }
-    let kept = site.store.staged_of(site.user("editor").await.id).await.unwrap();
+    let kept = site.store.import_jobs().list(site.user("editor").await.id).await.unwrap();
     assert_eq!(kept, [], "an upload that broke off is kept");
     assert_eq!(site.count().await, 0);
     server.abort();
