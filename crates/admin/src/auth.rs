@@ -116,7 +116,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let Some(Visitor(visitor)) = parts.extensions.get::<Visitor>().cloned() else {
-            return Err(Failure::Unexpected("a page is outside the frame".to_owned()));
+            return Err(Failure::Unexpected("a page is outside the middleware".to_owned()));
         };
         let notice = parts.extensions.get::<Option<Flash>>().cloned().flatten();
         let Some(session) = visitor? else {

@@ -6,7 +6,7 @@
 //! each address.
 //!
 //! A handler reads the request, makes one call to the store, and answers a page or a redirect. Whatever goes
-//! wrong is a `failure::Failure`, which becomes a page in `frame`.
+//! wrong is a `failure::Failure`, which becomes a page in `middleware`.
 //!
 //! What belongs here: everything that people see. What does not: SQL, and what a component may be.
 

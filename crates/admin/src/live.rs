@@ -1,9 +1,9 @@
 //! `/admin/live`: what others change while a page is open, as Server-Sent Events.
 //!
-//! A page says which event it has seen last, and hears of everything after it that someone else did to a component.
-//! [`LivePages`] keeps the newest events for that. The page is told who changed which component; to show what changed, it
-//! loads the page again. An event named `reset` tells a page that it must be loaded again: it has missed too much, or
-//! its position is not of this log.
+//! A page says which event it has seen last, and is told of every later change of a component by someone else.
+//! [`LivePages`] keeps the newest events in memory for that. The page is told who changed which component, and offers a
+//! link that loads it again. A message named `reset` says that the page has missed too much, or that its position is not
+//! of this log. The stream ends when the session does.
 
 use std::{
     collections::VecDeque,

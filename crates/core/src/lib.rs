@@ -33,7 +33,8 @@
 //! A closure is enough for a short subscriber: `bus.on("greeter", |event: EventEnvelope<ComponentCreated>|
 //! async move { … })`.
 //!
-//! What belongs here: the model, the events, the bus. What does not: any database, any HTTP, any metric.
+//! What belongs here: the model, the events, the bus, the supervision of core tasks, and a log in memory for tests.
+//! What does not: any database, any HTTP, any metric.
 
 mod bus;
 mod core_task;

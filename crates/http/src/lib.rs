@@ -1,7 +1,7 @@
-//! What the HTTP API, the web admin and the metrics endpoint share: client addresses, middleware, limits, and
-//! problem documents (RFC 9457).
+//! What the HTTP API, the web admin and the metrics endpoint share: client addresses, bearer tokens, request ids and
+//! trace context, middleware, limits, and problem documents (RFC 9457).
 //!
-//! What belongs here: everything that is independent of the routes. What does not: resources, pages, SQL.
+//! What belongs here: what more than one of them needs. What does not: resources, pages, SQL.
 
 mod bearer;
 mod client_ip;

@@ -1,5 +1,5 @@
-//! What the server prints at startup: its address and, on a database without any user or token, the first of
-//! each and how to use them.
+//! What startup creates and prints: on a database without any user or token the first of each, and how to use
+//! them; and the addresses that the server listens on.
 
 use std::{
     io::{Write as _, stdout},

@@ -1,5 +1,5 @@
-//! The assembled inventory service: command line, configuration, routes, listeners and TLS, startup and
-//! shutdown. The other crates implement its functions.
+//! The assembled inventory service: command line, configuration, routes, subscribers, listeners and TLS, startup with
+//! the first user and token, and shutdown. The other crates implement what it assembles.
 
 mod bootstrap;
 mod cli;

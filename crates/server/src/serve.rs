@@ -72,7 +72,7 @@ pub(crate) async fn run(common: &Common, options: Serve, subscribers: Configured
     serve(app, store, listener, metrics_listener, tls, &settings, signals).await
 }
 
-/// Opens the database, makes the tokens that must be there, and says where the service serves.
+/// Opens the database, starts the subscribers, creates the first user and tokens, and prints where the service serves.
 async fn start(
     common: &Common,
     settings: &Settings,

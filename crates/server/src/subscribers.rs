@@ -1,7 +1,7 @@
 //! Every subscriber of the service: those of the product, and those that a program around this library adds.
 //!
-//! Two parts of the product follow the log by a `Subscription` instead, because they say when they take an event: the
-//! metrics task, which stops at the event of a scrape, and the event streams, which wait for their clients.
+//! Two parts of the product follow the log by a `Subscription` instead, because they decide when to read the next
+//! event: the metrics task, which stops at the event of a scrape, and the event streams, which wait for their clients.
 
 use std::error::Error;
 
@@ -12,7 +12,7 @@ use inventory_store::Store;
 
 use crate::outcome::Misconfigured;
 
-/// Starts the subscribers of the product, of which `cargo xtask new-subscriber` adds one.
+/// Starts the subscribers of the product, `cargo xtask new-subscriber` adds a line here.
 pub(crate) fn start(store: &Store, admin: &Admin) {
     let bus = store.bus();
     bus.register(admin.live_pages());

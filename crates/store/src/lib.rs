@@ -1,4 +1,7 @@
-//! All access to the database: the write path, the event log and the reads, on SQLite and PostgreSQL.
+//! All access to the database, on SQLite and PostgreSQL: the write path, the event log, reads, users, tokens and
+//! sessions, import jobs, backup and the check.
+//!
+//! What belongs here: SQL and transactions. What does not: HTTP, and what a component may be.
 
 mod backup;
 mod check;

@@ -66,7 +66,7 @@ impl Password {
         }
     }
 
-    /// A random one, for a user that a start makes: 144 bits.
+    /// A random one: 144 bits.
     pub fn generate() -> Result<Self, ReadError> {
         super::secret::random_text::<18>().map(Self)
     }
