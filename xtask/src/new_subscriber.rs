@@ -9,6 +9,9 @@ use crate::repository;
 /// The file that lists the subscribers.
 const LIST: &str = "crates/server/src/subscribers.rs";
 
+/// The function of that file that registers the subscribers of the product.
+const START: &str = "pub(crate) fn start(";
+
 /// What the new file holds, with `{name}`, `{module}` and `{Type}` to be replaced.
 const TEMPLATE: &str = r#"//! What is done when a component is created.
 
@@ -92,14 +95,15 @@ fn type_name(name: &str) -> String {
 
 /// The list with one more module, and one more line at the end of the registrations.
 fn registered(text: &str, module: &str, type_name: &str) -> anyhow::Result<String> {
-    let (Some(uses), Some(last)) = (text.find("\nuse "), text.rfind("    bus.register(")) else {
-        bail!("{LIST} has no registrations to add one to");
+    let start = text.find(START);
+    let end = start.and_then(|start| Some(start + text[start..].find("\n}\n")? + 1));
+    let (Some(uses), Some(line_end)) = (text.find("\nuse "), end) else {
+        bail!("{LIST} has no `{START}…)` to add a registration to");
     };
     let modules_end = text[..uses].rfind("\nmod ").map_or(uses, |at| {
         let line = text[at + 1..].find('\n').unwrap_or_default();
         at + 1 + line
     });
-    let line_end = last + text[last..].find('\n').context("the end of a line")? + 1;
     let (head, rest) = text.split_at(modules_end);
     let (middle, tail) = rest.split_at(line_end - modules_end);
     let gap = if modules_end == uses { "\n" } else { "" };
@@ -134,7 +138,10 @@ mod tests {
             let list = fs::read_to_string(root.path().join(LIST)).unwrap();
             assert!(syn::parse_file(&list).is_ok(), "{list}");
             assert!(list.contains(&format!("\nmod {module};\n")), "{list}");
-            assert!(list.contains(&format!("\n    bus.register({made});\n")), "{list}");
+            // The last statement of the function that starts them.
+            let (_, start) = list.split_once(START).unwrap();
+            let (start, _) = start.split_once("\n}\n").unwrap();
+            assert!(start.ends_with(&format!("\n    bus.register({made});")), "{list}");
         }
         let after = fs::read_to_string(root.path().join(LIST)).unwrap();
         let kept = after.lines().filter(|line| !line.contains("greeter") && !line.contains("low_stock2"));
