@@ -7,7 +7,7 @@ use axum::{
     http::request::Parts,
 };
 use inventory_core::{Actor, Scope, Token};
-use inventory_http::{Identity, Problem, ProblemType, bearer, insufficient};
+use inventory_http::{INVALID_TOKEN, Identity, Problem, ProblemType, bearer, insufficient};
 use inventory_store::{Authenticated, Store};
 
 /// The detail of a request without a token.
@@ -74,8 +74,7 @@ where
             Store::from_ref(state).tokens().authenticate(secret).await?
         };
         let Some(authenticated) = authenticated else {
-            let detail = "there is no such token, it is revoked or has expired, or its owner is disabled";
-            return Err(Problem::new(ProblemType::Unauthorized, detail));
+            return Err(Problem::new(ProblemType::Unauthorized, INVALID_TOKEN));
         };
         if !authenticated.may(N::SCOPE) {
             return Err(insufficient(&authenticated, N::SCOPE));

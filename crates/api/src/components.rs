@@ -13,10 +13,11 @@ mod paths;
 
 use std::sync::Arc;
 
-use crate::body::BodyBudget;
 use axum::extract::FromRef;
 use inventory_store::Store;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::body::BodyBudget;
 
 /// The routes of the components.
 pub(crate) fn router<S>() -> OpenApiRouter<S>

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod component;
 pub(crate) mod patch;
 pub(crate) mod scope;
+mod text_schema;
 pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod value;

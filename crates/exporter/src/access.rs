@@ -13,7 +13,7 @@ use axum::http::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use inventory_core::Scope;
-use inventory_http::{Client, Problem, ProblemType, RateLimits, bearer, insufficient};
+use inventory_http::{Client, INVALID_TOKEN, Problem, ProblemType, RateLimits, bearer, insufficient};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -99,7 +99,7 @@ impl MetricsAccess {
         match limits.authenticate(client.address, &secret).await? {
             Some(found) if found.may(Scope::Metrics) => Ok(()),
             Some(found) => Err(insufficient(&found, Scope::Metrics)),
-            None => Err(unauthorized("there is no such token, it is revoked or has expired")),
+            None => Err(unauthorized(INVALID_TOKEN)),
         }
     }
 }

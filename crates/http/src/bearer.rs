@@ -6,6 +6,10 @@ use inventory_store::Authenticated;
 
 use crate::problem::{Problem, ProblemType};
 
+/// The detail of a request whose token is not valid.
+pub const INVALID_TOKEN: &str =
+    "there is no such token, it is revoked or has expired, or its owner is disabled";
+
 /// What the bearer token of a request is, once it was looked up: `None` where it is no good one.
 #[derive(Debug, Clone)]
 pub struct Identity(pub Option<Authenticated>);

@@ -22,7 +22,7 @@ use axum::{
 };
 
 pub use self::{
-    catch_panic::{Panicked, catch_panic},
+    catch_panic::{PanicError, catch_panic},
     head::MAX_TARGET_BYTES,
     metrics::{HttpMetrics, RouteLabels, label_routes},
     rate_limit::{RateLimits, is_limited},

@@ -13,14 +13,16 @@ mod sse;
 mod stream_limiter;
 mod traceparent;
 
-pub use bearer::{Identity, bearer, insufficient};
+pub use bearer::{INVALID_TOKEN, Identity, bearer, insufficient};
 pub use client_ip::{Client, Connection, HealthOnly, NoNetwork, TrustedProxies};
 pub use layers::{
-    DEFAULT_BODY_TIMEOUT, HttpMetrics, Layers, MAX_TARGET_BYTES, Panicked, RateLimits, RouteLabels,
+    DEFAULT_BODY_TIMEOUT, HttpMetrics, Layers, MAX_TARGET_BYTES, PanicError, RateLimits, RouteLabels,
     catch_panic, is_limited, label_routes,
 };
 pub use limiter::Limiter;
-pub use problem::{Current, ErrorItem, MAX_ERRORS, MEDIA_TYPE, Problem, ProblemDocument, ProblemType};
+pub use problem::{
+    CurrentResource, ErrorItem, MAX_ERRORS, MEDIA_TYPE, Problem, ProblemDocument, ProblemType,
+};
 pub use request_context::RequestContext;
 pub use sse::NO_PROXY_BUFFERING;
 pub use stream_limiter::{OpenStream, StreamLimiter, StreamsFull};

@@ -36,7 +36,7 @@ struct Content {
     status: StatusCode,
     detail: String,
     errors: Vec<ErrorItem>,
-    current: Option<Current>,
+    current: Option<CurrentResource>,
     retry_after: Option<u64>,
     challenge: Option<&'static str>,
     cause: Option<String>,
@@ -44,7 +44,7 @@ struct Content {
 
 /// A resource as it is, where its version is not the expected one.
 #[derive(Debug, Clone)]
-pub struct Current {
+pub struct CurrentResource {
     /// The resource as the API writes it.
     pub json: Arc<RawValue>,
     /// Its entity tag.
@@ -167,7 +167,7 @@ impl Problem {
 
     /// The same with the resource as it is.
     #[must_use]
-    pub fn with_current(mut self, current: Current) -> Self {
+    pub fn with_current(mut self, current: CurrentResource) -> Self {
         self.0.current = Some(current);
         self
     }

@@ -23,7 +23,7 @@ use crate::{
     logging::{self, Log},
     outcome::{FAILURE, Misconfigured, Reported, USAGE, say},
     serve,
-    subscribers::{Configured, Subscribers},
+    subscribers::{ConfiguredSubscribers, Subscribers},
 };
 
 /// The command that serves, which may be left out.
@@ -62,7 +62,7 @@ pub fn main(register: impl FnOnce(&mut Subscribers)) -> ExitCode {
     }
 }
 
-fn configure(subscribers: Subscribers) -> Result<(Cli, Configured), ExitCode> {
+fn configure(subscribers: Subscribers) -> Result<(Cli, ConfiguredSubscribers), ExitCode> {
     let mut command = subscribers.augment(Cli::command());
     command = command.mut_subcommand(SERVE, |serve| subscribers.augment(serve));
     command.build();
@@ -126,7 +126,7 @@ const SERVE_LOG: &str = "info,sea_orm_migration=warn,sqlx::postgres::notice=warn
 /// that its last one woke: with tokio's 61 and 31, PostgreSQL took a fifth fewer creates.
 const TICKS: u32 = 8;
 
-fn run(cli: Cli, subscribers: Configured) -> ExitCode {
+fn run(cli: Cli, subscribers: ConfiguredSubscribers) -> ExitCode {
     let Cli { common, serve, command } = cli;
     let command = command.unwrap_or(Command::Serve(serve));
     let serves = matches!(command, Command::Serve(_));
@@ -153,7 +153,7 @@ fn run(cli: Cli, subscribers: Configured) -> ExitCode {
     code
 }
 
-fn carry_out(common: &Common, command: Command, subscribers: Configured) -> anyhow::Result<()> {
+fn carry_out(common: &Common, command: Command, subscribers: ConfiguredSubscribers) -> anyhow::Result<()> {
     // reqwest is built without a default for this. An error means that there is one already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread()

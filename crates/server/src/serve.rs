@@ -25,7 +25,7 @@ use crate::{
     reload::{self, Reload},
     router::{App, Options},
     secret,
-    subscribers::Configured,
+    subscribers::ConfiguredSubscribers,
     tls::{self, Tls},
 };
 
@@ -47,7 +47,11 @@ struct Settings {
 }
 
 /// Serves until a signal says to stop.
-pub(crate) async fn run(common: &Common, options: Serve, subscribers: Configured) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    common: &Common,
+    options: Serve,
+    subscribers: ConfiguredSubscribers,
+) -> anyhow::Result<()> {
     let settings = Settings::read(common, &options)?;
     // Before anything else, so that a signal during a long migration is not lost on us.
     let mut signals = Signals::new()?;
@@ -78,7 +82,7 @@ async fn start(
     settings: &Settings,
     listener: &TcpListener,
     metrics_listener: Option<&TcpListener>,
-    subscribers: Configured,
+    subscribers: ConfiguredSubscribers,
 ) -> anyhow::Result<(Store, App)> {
     let store = database::open(common, Purpose::Fill).await?;
     subscribers.start(store.bus());

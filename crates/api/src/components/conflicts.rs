@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use inventory_core::{Component, ValidationErrors};
-use inventory_http::{Current, ErrorItem, Problem, ProblemType};
+use inventory_http::{CurrentResource, ErrorItem, Problem, ProblemType};
 use inventory_store::{Conflict, OperationError, OperationErrors, WriteError};
 use serde_json::value::to_raw_value;
 
@@ -59,13 +59,13 @@ struct Refused {
     kind: ProblemType,
     detail: String,
     members: Members,
-    current: Option<Current>,
+    current: Option<CurrentResource>,
 }
 
-fn current(component: &Component) -> Option<Current> {
+fn current(component: &Component) -> Option<CurrentResource> {
     // Cannot fail: every member is a text, a number or a map of texts.
     let json = to_raw_value(component).ok()?;
-    Some(Current { json: json.into(), etag: etag::of(component.version) })
+    Some(CurrentResource { json: json.into(), etag: etag::of(component.version) })
 }
 
 /// The members of the operation's object that are at fault.

@@ -9,7 +9,6 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
-    ops::RangeInclusive,
     str::FromStr,
     sync::LazyLock,
 };
@@ -18,10 +17,8 @@ use regex::Regex;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
-use utoipa::openapi::{
-    ObjectBuilder, RefOr,
-    schema::{Schema, Type},
-};
+
+use super::text_schema::text_schema;
 
 /// Why a text, number or object is not the value it was given for. A sentence for the person who sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -36,17 +33,6 @@ const LINE_RULE: &str =
 /// Any text whose only control characters are tab, line feed and carriage return.
 const LINES: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";
 const LINES_RULE: &str = "must not hold control characters other than tabs and line ends";
-
-/// The schema of a text with a pattern.
-fn text_schema(pattern: &str, chars: RangeInclusive<usize>, example: &str) -> RefOr<Schema> {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some(pattern))
-        .min_length(Some(*chars.start()))
-        .max_length(Some(*chars.end()))
-        .examples([serde_json::Value::from(example)])
-        .into()
-}
 
 /// Declares a text value: a newtype that only holds what its pattern and its length allow.
 macro_rules! text_value {

@@ -2,18 +2,18 @@
 
 use std::{any::Any, panic::AssertUnwindSafe};
 
-use futures::FutureExt;
+use futures::{FutureExt, TryFutureExt};
 
 /// What answers a request has panicked.
 #[derive(Debug, thiserror::Error)]
 #[error("panicked: {0}")]
-pub struct Panicked(String);
+pub struct PanicError(String);
 
 /// Runs what answers a request, and ends its panic.
 ///
 /// The future that panics is dropped here. The store is not inside it, so nothing is left half changed.
-pub async fn catch_panic<T>(answer: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(answer).catch_unwind().await.map_err(|panic| Panicked(message(&*panic).to_owned()))
+pub fn catch_panic<T>(answer: impl Future<Output = T>) -> impl Future<Output = Result<T, PanicError>> {
+    AssertUnwindSafe(answer).catch_unwind().map_err(|panic| PanicError(message(&*panic).to_owned()))
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

@@ -6,7 +6,7 @@ use axum::{
     body::{Body, HttpBody},
     extract::Request,
 };
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::{Timeout, timeout};
 use tower_http::timeout::DeadlineBody;
 
 /// How long a request may take until its answer begins. A stream that has begun may go on.
@@ -23,6 +23,6 @@ pub(super) fn limit_body(request: Request, timeout: Duration) -> Request {
 }
 
 /// Gives up a request whose answer does not begin in time.
-pub(super) async fn limit_answer<T>(answer: impl Future<Output = T>) -> Result<T, Elapsed> {
-    timeout(REQUEST_TIMEOUT, answer).await
+pub(super) fn limit_answer<F: Future>(answer: F) -> Timeout<F> {
+    timeout(REQUEST_TIMEOUT, answer)
 }
