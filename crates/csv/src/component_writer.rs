@@ -28,7 +28,7 @@ pub enum ComponentWriterError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A tag holds what separates tags.
-    #[error("the tag {tag:?} holds the separator {separator:?}, so it could not be told from two tags")]
+    #[error("the tag {tag:?} contains the separator {separator:?}; choose another separator")]
     Separator {
         /// The tag.
         tag: String,

@@ -133,7 +133,7 @@ pub(crate) struct Filling {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LayoutError {
     /// Two columns have one name.
-    #[error("the header has the column {0:?} twice")]
+    #[error("the column {0:?} appears twice in the header")]
     ColumnTwice(String),
     /// Two mappings fill one field.
     #[error("the field {0} is filled twice")]
@@ -149,7 +149,7 @@ pub enum LayoutError {
         header: Vec<String>,
     },
     /// Nothing fills the sku.
-    #[error("nothing fills the sku, by which components are known")]
+    #[error("no column fills the sku, by which rows are matched to components")]
     NoSku {
         /// The first column of the file.
         first: Option<String>,
@@ -304,8 +304,8 @@ mod tests {
         assert!(refused("name=a}b").contains("brace without its partner"));
         let refused = |header: &[&str], maps: &[&str]| layout(header, maps).unwrap_err().to_string();
         assert!(refused(&["sku"], &["name={colour}"]).contains("its columns are sku"));
-        assert!(refused(&["sku", "a", "a"], &[]).contains("column \"a\" twice"));
+        assert!(refused(&["sku", "a", "a"], &[]).contains("column \"a\" appears twice"));
         assert!(refused(&["sku"], &["name=a", "name=b"]).contains("field name is filled twice"));
-        assert!(refused(&["part"], &[]).contains("nothing fills the sku"));
+        assert!(refused(&["part"], &[]).contains("no column fills the sku"));
     }
 }

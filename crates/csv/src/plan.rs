@@ -162,7 +162,7 @@ fn create(row: &Row, layout: &Layout) -> Result<Outcome, Vec<Fault>> {
         return Err(vec![Fault {
             line: row.line,
             place: place_of(Field::Sku.as_str(), layout),
-            expected: "must not be empty where no component has the id of the row".to_owned(),
+            expected: "must not be empty unless a component has the id of the row".to_owned(),
             found: shown(""),
         }]);
     }
@@ -214,7 +214,7 @@ fn twice(row: &Row, component: &Component, earlier: u64, layout: &Layout) -> Vec
     vec![Fault {
         line: row.line,
         place: place_of(place, layout),
-        expected: "must name another component than every row before".to_owned(),
+        expected: "must not name the component of an earlier row".to_owned(),
         found: format!("component {}, which line {earlier} names too", component.id),
     }]
 }

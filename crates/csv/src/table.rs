@@ -98,21 +98,21 @@ pub enum TableError {
         line: u64,
     },
     /// The file has more rows than are taken.
-    #[error("the file has more than {0} rows, which is the most here")]
+    #[error("the file has more than {0} rows, which is the limit")]
     TooManyRows(usize),
     /// The rows have more values of custom fields than are taken.
-    #[error("the rows have more than {0} values of custom fields, which is the most here: split the file")]
+    #[error("the rows have more than {0} values of custom fields, which is the limit: split the file")]
     TooManyCustomValues(usize),
     /// A line of the file has more cells than are taken.
-    #[error("a line of the file has more than {MAX_CELLS} cells, which is the most here")]
+    #[error("a line of the file has more than {MAX_CELLS} cells, which is the limit")]
     TooManyCells,
     /// A cell is longer than is taken.
     #[error(
-        "a cell of the file is longer than {MAX_CELL_BYTES} bytes, which is the most here; is a quote missing?"
+        "a cell of the file is longer than {MAX_CELL_BYTES} bytes, which is the limit; is a quote missing?"
     )]
     CellTooLong,
     /// More is wrong than can be told.
-    #[error("more than {MAX_FAULTS} things are wrong with the file, of which the first is: {0}")]
+    #[error("the file has more than {MAX_FAULTS} errors; the first is: {0}")]
     TooManyFaults(Box<Fault>),
 }
 
@@ -347,7 +347,7 @@ impl Draft {
             faults.push(Fault {
                 line,
                 place: place_of(Field::Sku.as_str(), layout),
-                expected: "must not be empty, since components are known by their sku".to_owned(),
+                expected: "must not be empty, because rows are matched to components by sku".to_owned(),
                 found: shown(""),
             });
         }

@@ -57,9 +57,9 @@ fn what_is_wrong_with_the_whole_is_one_sentence() {
         run_with(&database, &[&["import", "-"], args].concat(), &[], file.as_bytes()).failed(1)
     };
     assert!(complaint(&[], "").contains("the file is empty"));
-    assert!(complaint(&[], "part,name\nA,a\n").contains("nothing fills the sku"));
+    assert!(complaint(&[], "part,name\nA,a\n").contains("no column fills the sku"));
     assert!(complaint(&["--map", "sku={pn}"], "part,name\nA,a\n").contains("its columns are part, name"));
-    assert!(complaint(&[], "sku,name,name\nA,a,b\n").contains("\"name\" twice"));
+    assert!(complaint(&[], "sku,name,name\nA,a,b\n").contains("\"name\" appears twice"));
     let complaint = run_with(&database, &["import", "/no/such/file.csv"], &[], b"").failed(1);
     assert!(complaint.contains("cannot read /no/such/file.csv"), "{complaint}");
     for map in ["name", "colour={a}", "name={a", "custom_fields.Pins={a}"] {

@@ -197,7 +197,7 @@ fn a_file_is_there_completely_or_not_at_all() {
     );
     // The tag cannot be written with this separator, and the file is as it was.
     let complaint = run(&database, &["export", "--output", output, "--list-separator", ";"]).failed(1);
-    assert!(complaint.contains("the tag \"x;y\" holds the separator \";\""), "{complaint}");
+    assert!(complaint.contains("the tag \"x;y\" contains the separator \";\""), "{complaint}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     let files = std::fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(files, 1, "a half-written file was left behind");

@@ -156,7 +156,7 @@ async fn an_id_finds_a_component_whose_sku_was_changed() {
         assert_eq!(api.get(&format!("/api/v1/components/{bare}")).await.1["name"], "named");
         // Without a component of the id, only a sku can say which one it is.
         let complaint = route.import(&format!("id,sku,name\n{unknown},,x\n"), &[]).failed(1);
-        assert!(complaint.contains("must not be empty where no component has the id"), "{complaint}");
+        assert!(complaint.contains("must not be empty unless a component has the id"), "{complaint}");
     })
     .await;
 }
