@@ -8,6 +8,7 @@ mod date_range;
 mod dates;
 mod draft;
 mod export;
+mod field;
 mod filters;
 mod form;
 pub(crate) mod history;
@@ -40,6 +41,7 @@ pub(crate) fn router() -> Router<Admin> {
 }
 
 pub(crate) use column::inline;
+pub(crate) use field::view;
 pub(crate) use form::label;
 pub(crate) use history::{Difference, changed, filled};
 

@@ -59,6 +59,7 @@ pub use model::{
     actor::Actor,
     clock::{Clock, from_micros, micros, rfc3339},
     component::{Component, ComponentId, Field},
+    field_value::{FieldKind, FieldValue, FromJson, ValueError},
     patch::{ComponentPatch, FieldError, NewComponent, ValidationErrors},
     scope::{Scope, Scopes},
     token::{Token, TokenId},
@@ -66,10 +67,6 @@ pub use model::{
         ClientAddress, Preferences, Role, SessionId, SignInRefusal, Theme, User, UserChange, UserField,
         UserId,
     },
-    value::{
-        Amount, Barcode, Currency, CustomFieldName, CustomFieldText, CustomFieldValue, CustomFields,
-        CustomFieldsPatch, DatasheetUrl, Description, FromJson, Manufacturer, Mpn, Name, Notes, Sku, Status,
-        Tag, Tags, Unit, UserName, ValueError,
-    },
+    value::*,
 };
 pub use testkit::{MemoryLog, Recorder};

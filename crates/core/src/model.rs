@@ -3,6 +3,8 @@
 pub(crate) mod actor;
 pub(crate) mod clock;
 pub(crate) mod component;
+mod component_fields;
+pub(crate) mod field_value;
 pub(crate) mod patch;
 pub(crate) mod scope;
 mod text_schema;

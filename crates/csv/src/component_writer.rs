@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use inventory_core::{Barcode, Component, Currency, DatasheetUrl, Field, Manufacturer, Mpn, Sku, Tag, Tags};
+use inventory_core::{Component, Field, Tag, Tags};
 
 use crate::cell::escape_formula;
 
@@ -102,33 +102,16 @@ fn text<'a>(
     field: Field,
     list_separator: &str,
 ) -> Result<Cow<'a, str>, ComponentWriterError> {
-    fn some<T>(value: Option<&T>, as_str: fn(&T) -> &str) -> Cow<'_, str> {
-        value.map_or("", as_str).into()
-    }
-    Ok(match field {
-        Field::Sku => some(component.sku.as_ref(), Sku::as_str),
-        Field::Name => component.name.as_str().into(),
-        Field::Description => component.description.as_str().into(),
-        Field::Notes => component.notes.as_str().into(),
-        Field::Manufacturer => some(component.manufacturer.as_ref(), Manufacturer::as_str),
-        Field::Mpn => some(component.mpn.as_ref(), Mpn::as_str),
-        Field::Barcode => some(component.barcode.as_ref(), Barcode::as_str),
-        Field::Unit => component.unit.as_str().into(),
-        Field::MinQuantity => component.min_quantity.to_string().into(),
-        Field::UnitCost => component.unit_cost.map(|cost| cost.to_string()).unwrap_or_default().into(),
-        Field::Currency => some(component.currency.as_ref(), Currency::as_str),
-        Field::DatasheetUrl => some(component.datasheet_url.as_ref(), DatasheetUrl::as_str),
-        Field::Tags => joined(&component.tags, list_separator)?.into(),
-        Field::CustomFields if component.custom_fields.0.is_empty() => "".into(),
-        Field::CustomFields => {
-            serde_json::to_string(&component.custom_fields).map_err(io::Error::from)?.into()
-        }
-        Field::Status => component.status.as_str().into(),
+    Ok(match (field, component.text(field)) {
+        (_, Some(text)) => text,
+        (Field::Tags, None) => joined(&component.tags, list_separator)?.into(),
+        (_, None) if component.custom_fields.is_empty() => "".into(),
+        (_, None) => serde_json::to_string(&component.custom_fields).map_err(io::Error::from)?.into(),
     })
 }
 
 fn joined(tags: &Tags, list_separator: &str) -> Result<String, ComponentWriterError> {
-    let tags: Vec<_> = tags.0.iter().map(Tag::as_str).collect();
+    let tags: Vec<_> = tags.iter().map(Tag::as_str).collect();
     if let Some(tag) = tags.iter().find(|tag| tag.contains(list_separator)) {
         let (tag, separator) = ((*tag).to_owned(), list_separator.to_owned());
         return Err(ComponentWriterError::Separator { tag, separator });

@@ -195,7 +195,7 @@ fn patch_of(row: &Row, component: &Component) -> ComponentPatch {
     let mut patch = row.patch.clone();
     if row.custom_fields_whole {
         let mut fields: CustomFieldsPatch = patch.custom_fields.take().flatten().unwrap_or_default();
-        for name in component.custom_fields.0.keys() {
+        for (name, _) in component.custom_fields.iter() {
             if !fields.0.contains_key(name) {
                 fields.0.insert(name.clone(), None);
             }

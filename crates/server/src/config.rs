@@ -7,7 +7,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use inventory_core::{Role, Scope, UserName};
+use inventory_core::{Field, Role, Scope, UserName};
 use inventory_csv::Mapping;
 use inventory_http::TrustedProxies;
 use secrecy::SecretString;
@@ -279,7 +279,7 @@ impl Serve {
 
 /// Options of `import`.
 #[derive(Debug, Args)]
-#[command(after_long_help = IMPORT_HELP)]
+#[command(after_long_help = import_help())]
 pub(crate) struct Import {
     /// The CSV file, with a header; `-` reads the standard input.
     pub(crate) file: PathBuf,
@@ -300,21 +300,32 @@ pub(crate) struct Import {
     pub(crate) server: Server,
 }
 
-const IMPORT_HELP: &str = "\
+fn import_help() -> String {
+    format!(
+        "\
 Each row is one component, identified by its sku. If a component with the sku exists, the row
 updates the fields that differ; otherwise the row creates a component.
 
 A column with the name of a field fills that field, unless --map says otherwise; `--map FIELD=`
-leaves the field unchanged. The fields are sku, name, description, notes, manufacturer, mpn,
-barcode, unit, min_quantity, unit_cost, currency, datasheet_url, tags, custom_fields (all of them,
-as a JSON object), custom_fields.NAME (one of them, as text) and status. A field that no column
-fills is left unchanged, and an empty cell clears its field. Spaces around a cell are removed,
-except for description and notes.
+leaves the field unchanged. A field that no column fills is left unchanged, and an empty cell clears
+its field. Spaces around a cell are removed, except for description and notes. The fields are:
+
+{}
+  custom_fields is a JSON object with all custom fields; custom_fields.NAME is one of them, as text.
 
 A column `id`, as `export` writes it, takes precedence: if a component with the id exists, the row
 updates that component, even if the sku is empty or different.
 
-  inventory import parts.csv --map 'sku={library}/{part_number}' --map 'name={part_number}'";
+  inventory import parts.csv --map 'sku={{library}}/{{part_number}}' --map 'name={{part_number}}'",
+        Field::ALL.chunks(6).map(field_line).collect::<String>()
+    )
+}
+
+/// A line of the help that names these fields.
+fn field_line(fields: &[Field]) -> String {
+    let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
+    format!("  {}\n", names.join(", "))
+}
 
 /// Options of `backup`.
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 //! A page first says what would be done to how many. Then it is one transaction: all of them or none, and one
 //! event each.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     extract::State,
@@ -19,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     draft, export,
+    field::SHARED,
     form::{complaint, label},
     list_query::ListQuery,
 };
@@ -38,9 +41,6 @@ use crate::{
 const MAX_COMPONENTS: u64 = 20_000;
 /// How many of them the confirmation names.
 const NAMED: usize = 5;
-/// The fields that many components may share, and so be given the same of.
-const SHARED: [Field; 6] =
-    [Field::Manufacturer, Field::Unit, Field::MinQuantity, Field::UnitCost, Field::Currency, Field::Notes];
 
 /// What can be done to many components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Change {
                 Failure::BadRequest(format!("{}: {invalid}. Nothing was changed.", target.name))
             })
         };
-        let mut tags = target.tags.0.clone();
+        let mut tags: BTreeSet<_> = target.tags.iter().cloned().collect();
         let patch = match self {
             Self::Delete => return Ok(ComponentOperation::Delete { id, expected }),
             Self::Patch(patch) => patch.clone(),

@@ -8,6 +8,7 @@ use inventory_core::{
 };
 use serde_json::{Map, Number, Value};
 
+use super::field::{InputKind, view};
 use crate::form_data::FormData;
 
 /// The fields that are one text each: all but the custom fields.
@@ -93,7 +94,7 @@ impl Draft {
     /// The form of a component.
     pub(super) fn of(component: &Component) -> Self {
         let texts = texts().map(|field| (field, text(component, field))).collect();
-        let customs = component.custom_fields.0.iter();
+        let customs = component.custom_fields.iter();
         Self { texts, customs: customs.map(|(name, value)| Custom::of(name.as_str(), value)).collect() }
     }
 
@@ -162,8 +163,10 @@ impl Draft {
     fn json(&self, present: &CustomFields) -> (Value, Vec<FieldError>) {
         let mut members: Map<String, Value> =
             self.texts.iter().map(|(field, text)| (field.as_str().to_owned(), json(*field, text))).collect();
-        let removed =
-            present.0.keys().filter(|name| !self.customs.iter().any(|custom| custom.name == name.as_str()));
+        let removed = present
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !self.customs.iter().any(|custom| custom.name == name.as_str()));
         let mut customs: Map<String, Value> =
             removed.map(|name| (name.as_str().to_owned(), Value::Null)).collect();
         let mut errors = Vec::new();
@@ -199,27 +202,12 @@ fn merge<T>(mut errors: Vec<FieldError>, read: Result<T, ValidationErrors>) -> R
 
 /// A field of a component as it is typed.
 pub(super) fn text(component: &Component, field: Field) -> String {
-    fn some(value: Option<&impl ToString>) -> String {
-        value.map(ToString::to_string).unwrap_or_default()
-    }
-    match field {
-        Field::Sku => some(component.sku.as_ref()),
-        Field::Name => component.name.to_string(),
-        Field::Description => component.description.to_string(),
-        Field::Notes => component.notes.to_string(),
-        Field::Manufacturer => some(component.manufacturer.as_ref()),
-        Field::Mpn => some(component.mpn.as_ref()),
-        Field::Barcode => some(component.barcode.as_ref()),
-        Field::Unit => component.unit.to_string(),
-        Field::MinQuantity => component.min_quantity.to_string(),
-        Field::UnitCost => some(component.unit_cost.as_ref()),
-        Field::Currency => some(component.currency.as_ref()),
-        Field::DatasheetUrl => some(component.datasheet_url.as_ref()),
-        Field::Tags => component.tags.0.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
-        Field::Status => component.status.as_str().to_owned(),
-        Field::CustomFields => {
+    match (field, component.text(field)) {
+        (_, Some(text)) => text.into_owned(),
+        (Field::Tags, None) => component.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", "),
+        (_, None) => {
             let customs =
-                component.custom_fields.0.iter().map(|(name, value)| Custom::of(name.as_str(), value));
+                component.custom_fields.iter().map(|(name, value)| Custom::of(name.as_str(), value));
             customs.map(|custom| format!("{}: {}", custom.name, custom.value)).collect::<Vec<_>>().join("\n")
         }
     }
@@ -227,7 +215,7 @@ pub(super) fn text(component: &Component, field: Field) -> String {
 
 /// A typed text as the member of a patch. Spaces around it are a slip, but where text has lines.
 pub(super) fn json(field: Field, typed: &str) -> Value {
-    let lines = matches!(field, Field::Description | Field::Notes);
+    let lines = view(field).input == InputKind::Lines;
     let text = if lines { newlines(typed) } else { typed.trim().to_owned() };
     match field {
         Field::Tags => text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect(),

@@ -13,7 +13,13 @@ use inventory_core::{Component, ComponentId, ComponentPatch, Field};
 use inventory_store::{ComponentOperation, Conflict, Store, VersionPrecondition, WriteContext, WriteError};
 use serde_json::{Map, Value};
 
-use super::{PATH, column::COLUMNS, draft, form::complaint};
+use super::{
+    PATH,
+    column::columns,
+    draft,
+    field::{InputKind, view},
+    form::complaint,
+};
 use crate::{
     Admin, address,
     auth::{Editor, SignedIn},
@@ -44,7 +50,7 @@ struct CellPage {
 
 impl CellPage {
     fn new(signed_in: &SignedIn, component: Arc<Component>, field: Field) -> Result<Self, Failure> {
-        let column = COLUMNS.iter().find(|column| column.edits == Some(field));
+        let column = columns().find(|column| column.edits == Some(field));
         let column =
             column.ok_or(Failure::NotFound("This field cannot be edited in the list.".to_owned()))?;
         let value = draft::text(&component, field);
@@ -53,7 +59,7 @@ impl CellPage {
     }
 
     fn is_long(&self) -> bool {
-        matches!(self.field, Field::Description | Field::Notes)
+        view(self.field).input == InputKind::Lines
     }
 }
 

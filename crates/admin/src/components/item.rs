@@ -16,7 +16,8 @@ use inventory_store::{
 use super::{
     PATH,
     draft::{CustomKind, Draft},
-    form::{Form, Kind},
+    field::InputKind,
+    form::Form,
     history::History,
     merge,
 };

@@ -11,7 +11,7 @@ use inventory_store::{Page, Query, Store};
 
 use super::{
     PATH,
-    column::{self, COLUMNS, Cell, ListColumn},
+    column::{self, Cell, ListColumn},
     cursor,
     dates::{self, Dated},
     export::{self, Format},
@@ -112,7 +112,7 @@ async fn columns(
     State(store): State<Store>,
     fields: FormData,
 ) -> Result<Response, Failure> {
-    let columns = fields.all("column").filter(|name| COLUMNS.iter().any(|column| column.name() == *name));
+    let columns = fields.all("column").filter(|name| column::columns().any(|column| column.name() == *name));
     let columns = if fields.has("reset") { Vec::new() } else { columns.map(str::to_owned).collect() };
     let preferences = Preferences { columns, ..signed_in.user.preferences.clone() };
     signed_in.prefer(&store, preferences).await?;

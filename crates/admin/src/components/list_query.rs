@@ -288,7 +288,7 @@ mod tests {
             "/admin/components?q=a%26b&sort=-name&limit=25"
         );
         assert_eq!(
-            asked.sorted_by(&column::COLUMNS[1]),
+            asked.sorted_by(&column::ListColumn::of(inventory_core::Field::Name)),
             "/admin/components?q=a%26b&status=active&limit=100&sort=name"
         );
     }

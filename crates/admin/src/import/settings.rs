@@ -5,7 +5,7 @@ use inventory_csv::{Form, Header, Mapping, TargetField};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_CUSTOM_VALUES, MAX_ROWS};
-use crate::form_data::FormData;
+use crate::{components, form_data::FormData};
 
 /// How the names begin of the fields of the form that say what fills a field.
 pub(super) const FILL: &str = "fill.";
@@ -15,22 +15,6 @@ pub(super) const CUSTOM: &str = "custom.";
 const CUSTOM_FIELDS: &str = "custom_fields.";
 /// What separates the tags in a cell, unless it is told otherwise.
 const LIST_SEPARATOR: &str = ",";
-
-/// What people and programs call the columns of fields, in small letters without anything between them.
-const OTHER_NAMES: [(Field, &[&str]); 12] = [
-    (Field::Sku, &["sku", "partid", "itemnumber", "itemcode", "articlenumber", "internalpartnumber"]),
-    (Field::Name, &["name", "title", "partname", "component", "item"]),
-    (Field::Description, &["description", "desc", "details"]),
-    (Field::Notes, &["notes", "note", "comment", "comments", "remarks"]),
-    (Field::Manufacturer, &["manufacturer", "mfr", "mfg", "maker", "brand"]),
-    (Field::Mpn, &["mpn", "manufacturerpartnumber", "mfrpartnumber", "mfrpart", "partnumber"]),
-    (Field::Barcode, &["barcode", "ean", "gtin", "upc"]),
-    (Field::Unit, &["unit", "uom"]),
-    (Field::MinQuantity, &["minquantity", "minimumquantity", "minimum", "reorderlevel", "minstock"]),
-    (Field::UnitCost, &["unitcost", "unitprice", "price", "cost"]),
-    (Field::DatasheetUrl, &["datasheeturl", "datasheet"]),
-    (Field::Tags, &["tags", "labels", "keywords"]),
-];
 
 /// The settings of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +32,8 @@ impl Settings {
     pub(super) fn suggested(header: &Header, delimiter: u8) -> Self {
         let exact = |name: &str| header.columns.iter().find(|column| *column == name);
         let similar = |field: Field| {
-            let (_, names) = OTHER_NAMES.iter().find(|(known, _)| *known == field)?;
-            names.iter().find_map(|name| header.columns.iter().find(|column| plain(column) == *name))
+            let mut names = components::view(field).import_names.iter();
+            names.find_map(|name| header.columns.iter().find(|column| plain(column) == *name))
         };
         let column = |field: Field| exact(field.as_str()).or_else(|| similar(field));
         let mut fills = Vec::new();

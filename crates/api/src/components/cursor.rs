@@ -7,7 +7,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use inventory_core::{ComponentId, Seq};
 use inventory_http::{Problem, ProblemType};
-use inventory_store::{ColumnType, Key, PageCursor, PageStart, Sort};
+use inventory_store::{Key, PageCursor, PageStart, Sort};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -84,20 +84,11 @@ pub(super) fn read(list: List, cursor: &str) -> Result<PageStart, Problem> {
     if f != list.filters {
         return Err(refuse("the cursor belongs to a list with other filters"));
     }
-    if !fits(list.sort, &k) {
+    let place = PageCursor { key: k, id: ComponentId(i), since: Seq(e) };
+    if !place.fits(list.sort.column) {
         return Err(refuse("the cursor was not created by this service"));
     }
-    let place = PageCursor { key: k, id: ComponentId(i), since: Seq(e) };
     Ok(if b { PageStart::Before(place) } else { PageStart::After(place) })
-}
-
-/// Whether a key is one of the sorted column, so that the database can compare the two.
-fn fits(sort: Sort, key: &Key) -> bool {
-    match (sort.column.column_type(), key) {
-        (ColumnType::Amount | ColumnType::Time | ColumnType::Integer, Key::Integer(_)) => true,
-        (ColumnType::Id | ColumnType::Text | ColumnType::Tags, Key::Text(text)) => !text.contains('\0'),
-        _ => false,
-    }
 }
 
 /// A sort as the parameter writes it.

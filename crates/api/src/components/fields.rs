@@ -2,6 +2,7 @@
 
 use inventory_core::Component;
 use inventory_http::Problem;
+use inventory_store::Column;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use utoipa::{
@@ -20,14 +21,13 @@ impl Fields {
     /// Reads the parameter, where there is one.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let Some(text) = text else { return Ok(Self(None)) };
-        let known = |name: &str| Component::MEMBERS.into_iter().find(|known| *known == name);
         let names = text.split(',').map(|name| {
-            known(name).ok_or_else(|| {
+            Column::named(name).map(Column::as_str).ok_or_else(|| {
                 Problem::parameter(
                     PARAMETER,
                     format!(
                         "names {name:?}, which is not a field; the fields are {}",
-                        Component::MEMBERS.join(", ")
+                        Column::ALL.map(Column::as_str).join(", ")
                     ),
                 )
             })
@@ -89,7 +89,7 @@ mod tests {
         let new = NewComponent::from_json(json!({"name": "a", "tags": ["t"]})).unwrap();
         let component =
             new.create(ComponentId::generate(), time::OffsetDateTime::UNIX_EPOCH, Actor::cli()).unwrap();
-        let all = Fields::parse(Some(&Component::MEMBERS.join(","))).unwrap();
+        let all = Fields::parse(Some(&Column::ALL.map(Column::as_str).join(","))).unwrap();
         assert_eq!(
             serde_json::to_value(all.of(&component)).unwrap(),
             serde_json::to_value(&component).unwrap()

@@ -1,7 +1,7 @@
 //! The parameters of a list in the OpenAPI document, generated from the columns that the service can filter
 //! and sort by.
 
-use inventory_core::{Amount, Component, Status};
+use inventory_core::{Amount, Status};
 use inventory_store::{Column, ColumnType, Operator, Search};
 use serde_json::{Value, json};
 use utoipa::{
@@ -113,7 +113,10 @@ impl IntoParams for FieldsParameter {
 }
 
 fn fields_parameter() -> Parameter {
-    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Component::MEMBERS)).build();
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Column::ALL.map(Column::as_str)))
+        .build();
     several(
         fields::PARAMETER,
         "The members that each component in the response has; by default all.",
@@ -161,7 +164,7 @@ fn value(column: Column, text: &str) -> Object {
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
             .minimum(Some(i64::MIN))
             .maximum(Some(i64::MAX)),
-        ColumnType::Text | ColumnType::Tags => {
+        ColumnType::Text | ColumnType::Tags | ColumnType::CustomFields => {
             let examples: Vec<Value> = match column {
                 Column::Status => vec![Status::Active.as_str().into()],
                 _ => Vec::new(),

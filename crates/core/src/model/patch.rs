@@ -5,14 +5,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, RefBuilder, Schema, Type},
+    },
+};
+
 use super::{
     actor::Actor,
     component::{Component, ComponentId, Field},
-    value::{
-        Amount, Barcode, Currency, CustomFields, CustomFieldsPatch, DatasheetUrl, Description, FromJson,
-        Manufacturer, Mpn, Name, Notes, Sku, Status, Tags, Unit, ValueError,
-    },
+    field_value::{FieldValue, ValueError},
+    value::{Name, Sku},
 };
+use crate::component_fields;
 
 /// What is wrong with one member of an object that a client sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,72 +30,95 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    fn of(field: Field, detail: String) -> Self {
+        Self { pointer: format!("/{}", field.as_str()), detail }
+    }
+
+    fn missing(field: Field) -> Self {
+        Self::of(field, "is required".to_owned())
+    }
+}
+
 /// An object that cannot be taken, with every reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}", .0.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; "))]
 pub struct ValidationErrors(pub Vec<FieldError>);
 
-/// A JSON merge patch (RFC 7396) of a component: an absent member leaves its field unchanged, and `null`
-/// clears the field or resets it to its default.
-// It is read by `ComponentPatch::from_json` alone, which reports every error at once.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ComponentPatch {
-    /// The stock-keeping unit, unique in the organisation.
-    #[schema(value_type = Option<Sku>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sku: Option<Option<Sku>>,
-    /// The name.
-    #[schema(nullable = false)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Name>,
-    /// The description; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<Description>,
-    /// Free notes; `null` clears them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<Notes>,
-    /// The manufacturer.
-    #[schema(value_type = Option<Manufacturer>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub manufacturer: Option<Option<Manufacturer>>,
-    /// Manufacturer part number.
-    #[schema(value_type = Option<Mpn>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mpn: Option<Option<Mpn>>,
-    /// The content of the barcode or QR code.
-    #[schema(value_type = Option<Barcode>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub barcode: Option<Option<Barcode>>,
-    /// The unit of quantities; `null` sets `pcs`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Unit>,
-    /// The quantity below which stock counts as low; `null` sets zero.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_quantity: Option<Amount>,
-    /// The cost of one unit.
-    #[schema(value_type = Option<Amount>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit_cost: Option<Option<Amount>>,
-    /// The currency of `unit_cost` (ISO 4217).
-    #[schema(value_type = Option<Currency>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub currency: Option<Option<Currency>>,
-    /// The URL of the data sheet.
-    #[schema(value_type = Option<DatasheetUrl>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub datasheet_url: Option<Option<DatasheetUrl>>,
-    /// Labels that group components; `null` removes all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Tags>,
-    /// Fields to set, or `null` to remove one; `null` for the whole object removes all.
-    #[schema(value_type = Option<CustomFieldsPatch>)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub custom_fields: Option<Option<CustomFieldsPatch>>,
-    /// Whether it is in use; `null` sets `active`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+macro_rules! declare {
+    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+        /// A JSON merge patch (RFC 7396) of a component: an absent member leaves its field unchanged, and `null`
+        /// clears the field or resets it to its default.
+        // It is read by `ComponentPatch::from_json` alone, which reports every error at once.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+        pub struct ComponentPatch {
+            $(
+                #[doc = $patch_doc]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $member: Option<<$type as FieldValue>::Patch>,
+            )+
+        }
+
+        impl ComponentPatch {
+            fn read(members: &mut Members) -> Self {
+                Self { $($member: members.take::<$type>(Field::$Variant),)+ }
+            }
+
+            /// Writes the patch into a component and names the fields whose value it changed.
+            fn apply(self, component: &mut Component) -> Result<Vec<Field>, ValidationErrors> {
+                let mut changed = Vec::new();
+                $(
+                    if let Some(patch) = self.$member {
+                        let value = <$type>::patched(Some(&component.$member), patch).map_err(at(Field::$Variant))?;
+                        if value != component.$member {
+                            component.$member = value;
+                            changed.push(Field::$Variant);
+                        }
+                    }
+                )+
+                Ok(changed)
+            }
+        }
+
+        impl NewComponent {
+            /// The fields without which no component can be created.
+            fn required() -> impl Iterator<Item = Field> {
+                [$((Field::$Variant, <$type>::unset().is_none())),+]
+                    .into_iter()
+                    .filter_map(|(field, required)| required.then_some(field))
+            }
+
+            /// The component in its first version.
+            pub fn create(
+                self,
+                id: ComponentId,
+                at: OffsetDateTime,
+                by: Actor,
+            ) -> Result<Component, ValidationErrors> {
+                Ok(Component {
+                    id,
+                    $($member: created::<$type>(Field::$Variant, self.0.$member)?,)+
+                    created_at: at,
+                    created_by: by.clone(),
+                    updated_at: at,
+                    updated_by: by,
+                    version: 1,
+                })
+            }
+        }
+
+        /// The members of a merge patch in OpenAPI, in their order.
+        fn schema_of_patch() -> ObjectBuilder {
+            ObjectBuilder::new()$(.property(stringify!($member), property::<$type>($patch_doc)))+
+        }
+
+        fn schemas_of_patch(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            $(add_schema::<<$type as FieldValue>::PatchSchema>(schemas);)+
+        }
+    };
 }
+
+component_fields!(declare);
 
 impl ComponentPatch {
     /// Reads a merge patch and reports every member that is wrong, also those that are not known.
@@ -100,117 +130,44 @@ impl ComponentPatch {
             }]));
         };
         let mut members = Members { members, errors: Vec::new() };
-        let patch = Self {
-            sku: members.nullable(Field::Sku),
-            name: members.required(Field::Name),
-            description: members.or_default(Field::Description),
-            notes: members.or_default(Field::Notes),
-            manufacturer: members.nullable(Field::Manufacturer),
-            mpn: members.nullable(Field::Mpn),
-            barcode: members.nullable(Field::Barcode),
-            unit: members.or_default(Field::Unit),
-            min_quantity: members.or_default(Field::MinQuantity),
-            unit_cost: members.nullable(Field::UnitCost),
-            currency: members.nullable(Field::Currency),
-            datasheet_url: members.nullable(Field::DatasheetUrl),
-            tags: members.or_default(Field::Tags),
-            custom_fields: members.nullable(Field::CustomFields),
-            status: members.or_default(Field::Status),
-        };
+        let patch = Self::read(&mut members);
         members.finish(patch)
     }
+}
 
-    /// Writes the patch into a component and names the fields whose value it changed.
-    pub(crate) fn apply(self, component: &mut Component) -> Result<Vec<Field>, ValidationErrors> {
-        let Self {
-            sku,
-            name,
-            description,
-            notes,
-            manufacturer,
-            mpn,
-            barcode,
-            unit,
-            min_quantity,
-            unit_cost,
-            currency,
-            datasheet_url,
-            tags,
-            custom_fields,
-            status,
-        } = self;
-        let custom_fields = custom_fields
-            .map(|patch| {
-                let mut fields = CustomFields::default();
-                if let Some(patch) = patch {
-                    fields.clone_from(&component.custom_fields);
-                    fields.merge(patch)?;
-                }
-                Ok(fields)
-            })
-            .transpose()
-            .map_err(|error: ValueError| {
-                ValidationErrors(vec![FieldError {
-                    pointer: "/custom_fields".to_owned(),
-                    detail: error.to_string(),
-                }])
-            })?;
-        let mut changed = Vec::new();
-        let mut fields = Changes(&mut changed);
-        fields.set(Field::Sku, &mut component.sku, sku);
-        fields.set(Field::Name, &mut component.name, name);
-        fields.set(Field::Description, &mut component.description, description);
-        fields.set(Field::Notes, &mut component.notes, notes);
-        fields.set(Field::Manufacturer, &mut component.manufacturer, manufacturer);
-        fields.set(Field::Mpn, &mut component.mpn, mpn);
-        fields.set(Field::Barcode, &mut component.barcode, barcode);
-        fields.set(Field::Unit, &mut component.unit, unit);
-        fields.set(Field::MinQuantity, &mut component.min_quantity, min_quantity);
-        fields.set(Field::UnitCost, &mut component.unit_cost, unit_cost);
-        fields.set(Field::Currency, &mut component.currency, currency);
-        fields.set(Field::DatasheetUrl, &mut component.datasheet_url, datasheet_url);
-        fields.set(Field::Tags, &mut component.tags, tags);
-        fields.set(Field::CustomFields, &mut component.custom_fields, custom_fields);
-        fields.set(Field::Status, &mut component.status, status);
-        Ok(changed)
+/// Says of which field a value is wrong.
+fn at(field: Field) -> impl FnOnce(ValueError) -> ValidationErrors {
+    move |error| ValidationErrors(vec![FieldError::of(field, error.to_string())])
+}
+
+/// The value of a field in a new component.
+fn created<T: FieldValue>(field: Field, patch: Option<T::Patch>) -> Result<T, ValidationErrors> {
+    match patch {
+        Some(patch) => T::patched(None, patch).map_err(at(field)),
+        None => T::unset().ok_or_else(|| ValidationErrors(vec![FieldError::missing(field)])),
     }
 }
 
-struct Changes<'a>(&'a mut Vec<Field>);
-
-impl Changes<'_> {
-    fn set<T: PartialEq>(&mut self, field: Field, current: &mut T, new: Option<T>) {
-        if let Some(new) = new
-            && *current != new
-        {
-            *current = new;
-            self.0.push(field);
-        }
-    }
-}
-
-/// What a component is made from: a patch that names it.
+/// What a component is made from: a patch that has every required field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NewComponent {
-    name: Name,
-    #[serde(flatten)]
-    patch: ComponentPatch,
-}
+#[serde(transparent)]
+pub struct NewComponent(ComponentPatch);
 
 impl NewComponent {
     /// Reads a new component and reports every member that is missing, wrong or not known.
     pub fn from_json(value: Value) -> Result<Self, ValidationErrors> {
-        let unnamed = matches!(&value, Value::Object(members) if !members.contains_key(Field::Name.as_str()));
-        let missing = || FieldError { pointer: "/name".to_owned(), detail: "is required".to_owned() };
+        let missing: Vec<_> = match &value {
+            Value::Object(members) => Self::required()
+                .filter(|field| !members.contains_key(field.as_str()))
+                .map(FieldError::missing)
+                .collect(),
+            _ => Vec::new(),
+        };
         match ComponentPatch::from_json(value) {
-            Ok(mut patch) => match patch.name.take() {
-                Some(name) => Ok(Self { name, patch }),
-                None => Err(ValidationErrors(vec![missing()])),
-            },
+            Ok(patch) if missing.is_empty() => Ok(Self(patch)),
+            Ok(_) => Err(ValidationErrors(missing)),
             Err(ValidationErrors(mut errors)) => {
-                if unnamed {
-                    errors.push(missing());
-                }
+                errors.extend(missing);
                 Err(ValidationErrors(errors))
             }
         }
@@ -218,46 +175,12 @@ impl NewComponent {
 
     /// A component of this name with everything else empty.
     pub fn named(name: Name) -> Self {
-        Self { name, patch: ComponentPatch::default() }
+        Self(ComponentPatch { name: Some(name), ..ComponentPatch::default() })
     }
 
     /// The sku that it asks for.
     pub fn sku(&self) -> Option<&Sku> {
-        self.patch.sku.as_ref().and_then(Option::as_ref)
-    }
-
-    /// The component in its first version.
-    pub fn create(
-        self,
-        id: ComponentId,
-        at: OffsetDateTime,
-        by: Actor,
-    ) -> Result<Component, ValidationErrors> {
-        let mut component = Component {
-            id,
-            sku: None,
-            name: self.name,
-            description: Description::default(),
-            notes: Notes::default(),
-            manufacturer: None,
-            mpn: None,
-            barcode: None,
-            unit: Unit::default(),
-            min_quantity: Amount::default(),
-            unit_cost: None,
-            currency: None,
-            datasheet_url: None,
-            tags: Tags::default(),
-            custom_fields: CustomFields::default(),
-            status: Status::default(),
-            created_at: at,
-            created_by: by.clone(),
-            updated_at: at,
-            updated_by: by,
-            version: 1,
-        };
-        self.patch.apply(&mut component)?;
-        Ok(component)
+        self.0.sku.as_ref().and_then(Option::as_ref)
     }
 }
 
@@ -268,33 +191,12 @@ struct Members {
 }
 
 impl Members {
-    /// A member that may be `null`: absent, `null`, or a value.
-    #[expect(clippy::option_option, reason = "the three cases are those of a merge patch, member by member")]
-    fn nullable<T: FromJson>(&mut self, field: Field) -> Option<Option<T>> {
-        match self.members.remove(field.as_str())? {
-            Value::Null => Some(None),
-            value => self.read(field, value).map(Some),
-        }
-    }
-
-    /// A member whose `null` means its default.
-    fn or_default<T: FromJson + Default>(&mut self, field: Field) -> Option<T> {
-        self.nullable(field).map(Option::unwrap_or_default)
-    }
-
-    /// A member that may not be `null`.
-    fn required<T: FromJson>(&mut self, field: Field) -> Option<T> {
+    /// The patch of a field, if there is one and it is right.
+    fn take<T: FieldValue>(&mut self, field: Field) -> Option<T::Patch> {
         let value = self.members.remove(field.as_str())?;
-        self.read(field, value)
-    }
-
-    fn read<T: FromJson>(&mut self, field: Field, value: Value) -> Option<T> {
-        let error = match T::from_json(value) {
-            Ok(value) => return Some(value),
-            Err(error) => error.to_string(),
-        };
-        self.errors.push(FieldError { pointer: format!("/{}", field.as_str()), detail: error });
-        None
+        T::patch_from_json(value)
+            .map_err(|error| self.errors.push(FieldError::of(field, error.to_string())))
+            .ok()
     }
 
     fn finish<T>(mut self, whole: T) -> Result<T, ValidationErrors> {
@@ -307,28 +209,55 @@ impl Members {
     }
 }
 
-mod schema {
-    use utoipa::openapi::{RefOr, schema::Schema};
-    use utoipa::{PartialSchema, ToSchema};
-
-    use super::{ComponentPatch, NewComponent};
-
-    impl PartialSchema for NewComponent {
-        fn schema() -> RefOr<Schema> {
-            let mut schema = ComponentPatch::schema();
-            if let RefOr::T(Schema::Object(object)) = &mut schema {
-                object.required.push("name".to_owned());
-                object.description =
-                    Some("The members of a new component; only the name is required.".to_owned());
-            }
-            schema
-        }
+/// The schema of a member of a merge patch.
+fn property<T: FieldValue>(doc: &str) -> RefOr<Schema> {
+    let value = RefBuilder::new()
+        .ref_location_from_schema_name(T::PatchSchema::name())
+        .description(Some(doc))
+        .build();
+    if T::unset().is_none() {
+        return RefOr::Ref(value);
     }
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    RefOr::T(Schema::OneOf(OneOfBuilder::new().item(value).item(null).build()))
+}
 
-    impl ToSchema for NewComponent {
-        fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-            ComponentPatch::schemas(schemas);
-        }
+fn add_schema<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}
+
+impl PartialSchema for ComponentPatch {
+    fn schema() -> RefOr<Schema> {
+        schema_of_patch()
+            .description(Some(
+                "A JSON merge patch (RFC 7396) of a component: an absent member leaves its field unchanged, \
+                 and `null`\nclears the field or resets it to its default.",
+            ))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .into()
+    }
+}
+
+impl ToSchema for ComponentPatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas_of_patch(schemas);
+    }
+}
+
+impl PartialSchema for NewComponent {
+    fn schema() -> RefOr<Schema> {
+        Self::required()
+            .fold(schema_of_patch(), |schema, field| schema.required(field.as_str()))
+            .description(Some("The members of a new component; only the name is required."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .into()
+    }
+}
+
+impl ToSchema for NewComponent {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas_of_patch(schemas);
     }
 }
 

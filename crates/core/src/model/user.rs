@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::{
     actor::Actor,
     clock::rfc3339,
+    field_value::{FromJson, ValueError},
     scope::Scope,
-    value::{FromJson, UserName, ValueError},
+    value::UserName,
 };
 
 /// The identity of a user.

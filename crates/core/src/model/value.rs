@@ -18,12 +18,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::text_schema::text_schema;
-
-/// Why a text, number or object is not the value it was given for. A sentence for the person who sent it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{0}")]
-pub struct ValueError(pub Cow<'static, str>);
+use super::{
+    field_value::{FieldKind, FieldValue, FromJson, ValueError, expected, replaced_by_patch},
+    text_schema::text_schema,
+};
 
 /// One line, no control characters, not blank, no space at either end.
 const LINE: &str =
@@ -34,9 +32,16 @@ const LINE_RULE: &str =
 const LINES: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";
 const LINES_RULE: &str = "must not hold control characters other than tabs and line ends";
 
-/// Declares a text value: a newtype that only holds what its pattern and its length allow.
+/// Declares a text value: a newtype that only holds what its pattern and its length allow. A component that is
+/// created without a field of the type has `default` in it; without a default the field is required.
 macro_rules! text_value {
-    ($(#[$doc:meta])* $name:ident, chars: $min:literal..=$max:literal, pattern: $pattern:expr, rule: $rule:expr, example: $example:literal) => {
+    (@unset) => {
+        None
+    };
+    (@unset $default:literal) => {
+        Some(Self($default.to_owned()))
+    };
+    ($(#[$doc:meta])* $name:ident, chars: $min:literal..=$max:literal, pattern: $pattern:expr, rule: $rule:expr, example: $example:literal $(, default: $default:literal)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
         #[serde(try_from = "String")]
@@ -116,6 +121,30 @@ macro_rules! text_value {
             }
         }
 
+        $(impl Default for $name {
+            fn default() -> Self {
+                Self($default.to_owned())
+            }
+        })?
+
+        impl FieldValue for $name {
+            type Column = String;
+
+            replaced_by_patch! { kind: Text, unset: text_value!(@unset $($default)?) }
+
+            fn as_text(&self) -> Option<Cow<'_, str>> {
+                Some(Cow::Borrowed(&self.0))
+            }
+
+            fn to_column(&self) -> String {
+                self.0.clone()
+            }
+
+            fn from_column(column: String) -> Result<Self, ValueError> {
+                Ok(Self(column))
+            }
+        }
+
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 text_schema($pattern, Self::CHARS, $example)
@@ -136,13 +165,11 @@ text_value! {
 }
 text_value! {
     /// What a component is, in a sentence or a few.
-    #[derive(Default)]
-    Description, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "Quad 2-input NAND gate"
+    Description, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "Quad 2-input NAND gate", default: ""
 }
 text_value! {
     /// Free notes.
-    #[derive(Default)]
-    Notes, chars: 0..=10000, pattern: LINES, rule: LINES_RULE, example: ""
+    Notes, chars: 0..=10000, pattern: LINES, rule: LINES_RULE, example: "", default: ""
 }
 text_value! {
     /// Who makes the component.
@@ -154,7 +181,7 @@ text_value! {
 }
 text_value! {
     /// The unit in which the component is counted.
-    Unit, chars: 1..=32, pattern: LINE, rule: LINE_RULE, example: "pcs"
+    Unit, chars: 1..=32, pattern: LINE, rule: LINE_RULE, example: "pcs", default: "pcs"
 }
 text_value! {
     /// The content of the component's barcode or QR code.
@@ -187,12 +214,6 @@ text_value! {
 text_value! {
     /// The text in a custom field.
     CustomFieldText, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "SOIC-14"
-}
-
-impl Default for Unit {
-    fn default() -> Self {
-        Self("pcs".to_owned())
-    }
 }
 
 /// A decimal that is not negative, with at most 12 digits before the point and 6 after it. Its JSON form is
@@ -270,6 +291,24 @@ impl FromJson for Amount {
     }
 }
 
+impl FieldValue for Amount {
+    type Column = i64;
+
+    replaced_by_patch! { kind: Amount, unset: Some(Self::default()) }
+
+    fn as_text(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Owned(self.to_string()))
+    }
+
+    fn to_column(&self) -> i64 {
+        self.micros
+    }
+
+    fn from_column(micros: i64) -> Result<Self, ValueError> {
+        Ok(Self { micros })
+    }
+}
+
 /// Whether a component is in use.
 #[derive(
     Debug,
@@ -325,14 +364,77 @@ impl FromJson for Status {
     }
 }
 
+impl FieldValue for Status {
+    type Column = String;
+
+    replaced_by_patch! { kind: Text, unset: Some(Self::default()) }
+
+    fn as_text(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(self.as_str()))
+    }
+
+    fn to_column(&self) -> String {
+        self.as_str().to_owned()
+    }
+
+    fn from_column(column: String) -> Result<Self, ValueError> {
+        column.parse()
+    }
+}
+
 /// A component's tags: a sorted set.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Tags(pub BTreeSet<Tag>);
+#[serde(try_from = "BTreeSet<Tag>")]
+pub struct Tags(BTreeSet<Tag>);
 
 impl Tags {
     /// How many tags a component may have.
     pub const MAX_ITEMS: usize = 32;
+
+    /// The tags, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &Tag> {
+        self.0.iter()
+    }
+
+    fn check_len(len: usize) -> Result<(), ValueError> {
+        if len <= Self::MAX_ITEMS {
+            return Ok(());
+        }
+        Err(ValueError(format!("must have at most {} items, and this has {len}", Self::MAX_ITEMS).into()))
+    }
+}
+
+impl TryFrom<BTreeSet<Tag>> for Tags {
+    type Error = ValueError;
+
+    fn try_from(tags: BTreeSet<Tag>) -> Result<Self, ValueError> {
+        Self::check_len(tags.len())?;
+        Ok(Self(tags))
+    }
+}
+
+impl FieldValue for Tags {
+    type Column = String;
+
+    replaced_by_patch! { kind: Tags, unset: Some(Self::default()) }
+
+    fn as_text(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn to_column(&self) -> String {
+        // It has no map with keys other than strings, so it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn from_column(column: String) -> Result<Self, ValueError> {
+        // Most components have none.
+        if column == "[]" {
+            return Ok(Self::default());
+        }
+        let tags: Vec<String> = serde_json::from_str(&column).map_err(|error| not_json(&error))?;
+        Ok(Self(tags.into_iter().map(Tag::stored).collect()))
+    }
 }
 
 impl FromJson for Tags {
@@ -340,11 +442,7 @@ impl FromJson for Tags {
         let Value::Array(items) = value else {
             return Err(expected("an array of strings", &value));
         };
-        if items.len() > Self::MAX_ITEMS {
-            return Err(ValueError(
-                format!("must have at most {} items, and this has {}", Self::MAX_ITEMS, items.len()).into(),
-            ));
-        }
+        Self::check_len(items.len())?;
         let tags = items.into_iter().enumerate().map(|(index, item)| {
             Tag::from_json(item).map_err(|error| ValueError(format!("item {index} {error}").into()))
         });
@@ -377,12 +475,29 @@ impl FromJson for CustomFieldValue {
 
 /// The fields that an organisation adds to a component by itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CustomFields(pub BTreeMap<CustomFieldName, CustomFieldValue>);
+#[serde(try_from = "BTreeMap<CustomFieldName, CustomFieldValue>")]
+pub struct CustomFields(BTreeMap<CustomFieldName, CustomFieldValue>);
 
 impl CustomFields {
     /// How many custom fields a component may have.
     pub const MAX_ITEMS: usize = 64;
+
+    /// The fields, sorted by their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&CustomFieldName, &CustomFieldValue)> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn check_len(len: usize) -> Result<(), ValueError> {
+        if len <= Self::MAX_ITEMS {
+            return Ok(());
+        }
+        Err(ValueError(format!("would have {len} fields; at most {} are allowed", Self::MAX_ITEMS).into()))
+    }
 
     /// Applies a merge patch (RFC 7396) to these fields.
     pub fn merge(&mut self, patch: CustomFieldsPatch) -> Result<(), ValueError> {
@@ -392,13 +507,62 @@ impl CustomFields {
                 None => self.0.remove(&name),
             };
         }
-        if self.0.len() > Self::MAX_ITEMS {
-            return Err(ValueError(
-                format!("would have {} fields; at most {} are allowed", self.0.len(), Self::MAX_ITEMS).into(),
-            ));
-        }
-        Ok(())
+        Self::check_len(self.0.len())
     }
+}
+
+impl TryFrom<BTreeMap<CustomFieldName, CustomFieldValue>> for CustomFields {
+    type Error = ValueError;
+
+    fn try_from(fields: BTreeMap<CustomFieldName, CustomFieldValue>) -> Result<Self, ValueError> {
+        Self::check_len(fields.len())?;
+        Ok(Self(fields))
+    }
+}
+
+impl FieldValue for CustomFields {
+    type Patch = Option<CustomFieldsPatch>;
+    type PatchSchema = CustomFieldsPatch;
+    type Column = String;
+
+    const KIND: FieldKind = FieldKind::CustomFields;
+
+    fn unset() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn patch_from_json(value: Value) -> Result<Self::Patch, ValueError> {
+        if value.is_null() { Ok(None) } else { CustomFieldsPatch::from_json(value).map(Some) }
+    }
+
+    fn patched(present: Option<&Self>, patch: Self::Patch) -> Result<Self, ValueError> {
+        let Some(patch) = patch else { return Ok(Self::default()) };
+        let mut fields = present.cloned().unwrap_or_default();
+        fields.merge(patch)?;
+        Ok(fields)
+    }
+
+    fn as_text(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    fn to_column(&self) -> String {
+        // It has no map with keys other than strings, so it cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn from_column(column: String) -> Result<Self, ValueError> {
+        // Most components have none.
+        if column == "{}" {
+            Ok(Self::default())
+        } else {
+            serde_json::from_str(&column).map_err(|error| not_json(&error))
+        }
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> ValueError {
+    ValueError(format!("is not the JSON that it should be: {error}").into())
 }
 
 /// A merge patch of custom fields: `None` removes a field.
@@ -428,24 +592,6 @@ impl FromJson for CustomFieldsPatch {
         });
         Ok(Self(members.collect::<Result<_, _>>()?))
     }
-}
-
-/// A value that can be read from JSON with an error meant for the person who sent it.
-pub trait FromJson: Sized {
-    /// Reads it; `null` is not handled here.
-    fn from_json(value: Value) -> Result<Self, ValueError>;
-}
-
-fn expected(what: &str, found: &Value) -> ValueError {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    };
-    ValueError(format!("must be {what}, not {found}").into())
 }
 
 #[cfg(test)]
@@ -496,5 +642,16 @@ mod tests {
         for bad in ["", "-1", "1e3", "01", ".5", "1.", "0.0000001", "1000000000000", "NaN"] {
             assert!(bad.parse::<Amount>().is_err(), "{bad:?} was taken for an amount");
         }
+    }
+
+    #[test]
+    fn no_limit_is_bypassed_by_deserialising() {
+        let tags: Vec<_> = (0..=Tags::MAX_ITEMS).map(|n| format!("t{n}")).collect();
+        let read = |items: &[String]| serde_json::from_value::<Tags>(serde_json::json!(items));
+        assert!(read(&tags[1..]).is_ok());
+        assert_eq!(read(&tags).unwrap_err().to_string(), "must have at most 32 items, and this has 33");
+        let fields: BTreeMap<_, _> = (0..=CustomFields::MAX_ITEMS).map(|n| (format!("f{n}"), n)).collect();
+        let error = serde_json::from_value::<CustomFields>(serde_json::json!(fields)).unwrap_err();
+        assert_eq!(error.to_string(), "would have 65 fields; at most 64 are allowed");
     }
 }

@@ -2,35 +2,89 @@
 
 use std::cmp::Ordering;
 
-use inventory_core::{Amount, ComponentId, Seq};
+use inventory_core::{Amount, ComponentId, Field, FieldKind, FieldValue, Seq, component_fields};
 
-use crate::component::search::Search;
+use crate::{component::search::Search, entity::component::COLUMNS};
 
-/// A column by which components can be filtered, and most also sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the field of Component of the same name")]
-pub enum Column {
-    Id,
-    Sku,
-    Name,
-    Description,
-    Notes,
-    Manufacturer,
-    Mpn,
-    Barcode,
-    Unit,
-    MinQuantity,
-    UnitCost,
-    Currency,
-    DatasheetUrl,
-    Tags,
-    Status,
-    CreatedAt,
-    CreatedBy,
-    UpdatedAt,
-    UpdatedBy,
-    Version,
+macro_rules! declare {
+    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+        /// A column of a component, by which most lists can be filtered and some sorted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "each is the field of Component of the same name")]
+        pub enum Column {
+            Id,
+            $($Variant,)+
+            CreatedAt,
+            CreatedBy,
+            UpdatedAt,
+            UpdatedBy,
+            Version,
+        }
+
+        impl Column {
+            /// All of them, in the order of the members of a component.
+            pub const ALL: [Self; COLUMNS.len()] = [
+                Self::Id,
+                $(Self::$Variant,)+
+                Self::CreatedAt,
+                Self::CreatedBy,
+                Self::UpdatedAt,
+                Self::UpdatedBy,
+                Self::Version,
+            ];
+
+            /// The name on the wire and in the database.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    Self::Id => "id",
+                    $(Self::$Variant => stringify!($member),)+
+                    Self::CreatedAt => "created_at",
+                    Self::CreatedBy => "created_by",
+                    Self::UpdatedAt => "updated_at",
+                    Self::UpdatedBy => "updated_by",
+                    Self::Version => "version",
+                }
+            }
+
+            /// The field that it holds, if users may set it.
+            pub fn field(self) -> Option<Field> {
+                match self {
+                    $(Self::$Variant => Some(Field::$Variant),)+
+                    _ => None,
+                }
+            }
+
+            /// What it holds.
+            pub fn column_type(self) -> ColumnType {
+                match self {
+                    Self::Id => ColumnType::Id,
+                    $(Self::$Variant => <$type>::KIND.into(),)+
+                    Self::CreatedAt | Self::UpdatedAt => ColumnType::Time,
+                    Self::CreatedBy | Self::UpdatedBy => ColumnType::Text,
+                    Self::Version => ColumnType::Integer,
+                }
+            }
+
+            /// Whether a component may have nothing in it.
+            pub fn nullable(self) -> bool {
+                match self {
+                    $(Self::$Variant => <$type>::NULLABLE,)+
+                    _ => false,
+                }
+            }
+        }
+
+        impl From<Field> for Column {
+            fn from(field: Field) -> Self {
+                match field {
+                    $(Field::$Variant => Self::$Variant,)+
+                }
+            }
+        }
+    };
 }
+
+component_fields!(declare);
 
 /// What a column holds, which decides how a filter's text is read and which operators it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +96,18 @@ pub enum ColumnType {
     Time,
     Integer,
     Tags,
+    CustomFields,
+}
+
+impl From<FieldKind> for ColumnType {
+    fn from(kind: FieldKind) -> Self {
+        match kind {
+            FieldKind::Text => Self::Text,
+            FieldKind::Amount => Self::Amount,
+            FieldKind::Tags => Self::Tags,
+            FieldKind::CustomFields => Self::CustomFields,
+        }
+    }
 }
 
 /// How a filter compares.
@@ -187,71 +253,9 @@ impl Query {
 pub struct FilterError(pub String);
 
 impl Column {
-    /// All of them.
-    pub const ALL: [Self; 20] = [
-        Self::Id,
-        Self::Sku,
-        Self::Name,
-        Self::Description,
-        Self::Notes,
-        Self::Manufacturer,
-        Self::Mpn,
-        Self::Barcode,
-        Self::Unit,
-        Self::MinQuantity,
-        Self::UnitCost,
-        Self::Currency,
-        Self::DatasheetUrl,
-        Self::Tags,
-        Self::Status,
-        Self::CreatedAt,
-        Self::CreatedBy,
-        Self::UpdatedAt,
-        Self::UpdatedBy,
-        Self::Version,
-    ];
-
-    /// The name on the wire and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Sku => "sku",
-            Self::Name => "name",
-            Self::Description => "description",
-            Self::Notes => "notes",
-            Self::Manufacturer => "manufacturer",
-            Self::Mpn => "mpn",
-            Self::Barcode => "barcode",
-            Self::Unit => "unit",
-            Self::MinQuantity => "min_quantity",
-            Self::UnitCost => "unit_cost",
-            Self::Currency => "currency",
-            Self::DatasheetUrl => "datasheet_url",
-            Self::Tags => "tags",
-            Self::Status => "status",
-            Self::CreatedAt => "created_at",
-            Self::CreatedBy => "created_by",
-            Self::UpdatedAt => "updated_at",
-            Self::UpdatedBy => "updated_by",
-            Self::Version => "version",
-        }
-    }
-
     /// The column of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|column| column.as_str() == name)
-    }
-
-    /// What it holds.
-    pub fn column_type(self) -> ColumnType {
-        match self {
-            Self::Id => ColumnType::Id,
-            Self::MinQuantity | Self::UnitCost => ColumnType::Amount,
-            Self::CreatedAt | Self::UpdatedAt => ColumnType::Time,
-            Self::Version => ColumnType::Integer,
-            Self::Tags => ColumnType::Tags,
-            _ => ColumnType::Text,
-        }
     }
 
     /// Whether components can be sorted by it: the short ones. Each has an index but the status, whose two values
@@ -286,27 +290,14 @@ impl Column {
         )
     }
 
-    /// Whether a component may have nothing in it.
-    pub fn nullable(self) -> bool {
-        matches!(
-            self,
-            Self::Sku
-                | Self::Manufacturer
-                | Self::Mpn
-                | Self::Barcode
-                | Self::UnitCost
-                | Self::Currency
-                | Self::DatasheetUrl
-        )
-    }
-
-    /// The operators that a filter on it takes.
+    /// The operators that a filter on it takes: none if there is no filter on it.
     pub fn operators(self) -> Vec<Operator> {
         use Operator::{AtLeast, AtMost, Contains, Equal, In, IsNull};
         let mut operators = match self.column_type() {
             ColumnType::Id | ColumnType::Tags => vec![Equal, In],
             ColumnType::Text => vec![Equal, In, AtLeast, AtMost, Contains],
             ColumnType::Amount | ColumnType::Time | ColumnType::Integer => vec![Equal, In, AtLeast, AtMost],
+            ColumnType::CustomFields => return Vec::new(),
         };
         if self.nullable() {
             operators.push(IsNull);
@@ -320,10 +311,12 @@ impl Column {
             ColumnType::Id => {
                 text.parse().map(|id| Operand::Id(ComponentId(id))).map_err(|_| wrong("must be a UUID"))
             }
-            ColumnType::Text | ColumnType::Tags if text.contains('\0') => {
+            ColumnType::Text | ColumnType::Tags | ColumnType::CustomFields if text.contains('\0') => {
                 Err(wrong("must not hold NUL characters"))
             }
-            ColumnType::Text | ColumnType::Tags => Ok(Operand::Text(text.to_owned())),
+            ColumnType::Text | ColumnType::Tags | ColumnType::CustomFields => {
+                Ok(Operand::Text(text.to_owned()))
+            }
             ColumnType::Amount => text
                 .parse::<Amount>()
                 .map(|amount| Operand::Integer(amount.micros()))

@@ -7,7 +7,10 @@
 use std::borrow::Cow;
 
 use inventory_core::{Amount, Component, ComponentId, Seq, from_micros, rfc3339};
-use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{Error, SerializeMap},
+};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -36,24 +39,21 @@ impl StoredComponent {
 
     /// The JSON of the component.
     pub fn json(&self) -> Result<ComponentJson<'_>, ReadError> {
-        self.read()
+        ComponentJson::read(&self.row)
     }
 
     /// Where it is in a list that is sorted by this column, in a walk that began after this event.
     pub(crate) fn place(&self, column: Column, since: Seq) -> Result<PageCursor, ReadError> {
         let values: Vec<&RawValue> = self.read()?;
-        let value = |name: &str| {
-            let place = COLUMNS.iter().position(|column| *column == name);
-            place.and_then(|place| values.get(place)).map_or("null", |value| value.get())
-        };
-        let id = ComponentId(read::<Uuid>(value(Column::Id.as_str()))?);
+        let value = |column: Column| values.get(column as usize).map_or("null", |value| value.get());
+        let id = ComponentId(read::<Uuid>(value(Column::Id))?);
         let key = match column.column_type() {
             ColumnType::Id => Key::Text(String::new()),
             ColumnType::Amount | ColumnType::Time | ColumnType::Integer => {
-                Key::Integer(read::<Option<i64>>(value(column.as_str()))?.unwrap_or(-1))
+                Key::Integer(read::<Option<i64>>(value(column))?.unwrap_or(-1))
             }
-            ColumnType::Text | ColumnType::Tags => {
-                Key::Text(read::<Option<String>>(value(column.as_str()))?.unwrap_or_default())
+            ColumnType::Text | ColumnType::Tags | ColumnType::CustomFields => {
+                Key::Text(read::<Option<String>>(value(column))?.unwrap_or_default())
             }
         };
         Ok(PageCursor { key, id, since })
@@ -69,61 +69,61 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
 }
 
 /// The JSON of a [`Component`], byte for byte as the component itself is written, out of the JSON of its row.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct ComponentJson<'a> {
-    id: Uuid,
-    #[serde(borrow)]
-    sku: &'a RawValue,
-    name: &'a RawValue,
-    description: &'a RawValue,
-    notes: &'a RawValue,
-    manufacturer: &'a RawValue,
-    mpn: &'a RawValue,
-    barcode: &'a RawValue,
-    unit: &'a RawValue,
-    #[serde(serialize_with = "amount")]
-    min_quantity: i64,
-    #[serde(serialize_with = "optional_amount")]
-    unit_cost: Option<i64>,
-    currency: &'a RawValue,
-    datasheet_url: &'a RawValue,
-    #[serde(borrow, serialize_with = "json")]
-    tags: Cow<'a, str>,
-    #[serde(borrow, serialize_with = "json")]
-    custom_fields: Cow<'a, str>,
-    status: &'a RawValue,
-    #[serde(serialize_with = "time")]
-    created_at: i64,
-    created_by: &'a RawValue,
-    #[serde(serialize_with = "time")]
-    updated_at: i64,
-    updated_by: &'a RawValue,
+    values: [&'a RawValue; COLUMNS.len()],
     version: u64,
 }
 
-impl ComponentJson<'_> {
+impl<'a> ComponentJson<'a> {
+    fn read(row: &'a str) -> Result<Self, ReadError> {
+        let values: [&RawValue; COLUMNS.len()] = read(row)?;
+        let version = read(values[Column::Version as usize].get())?;
+        Ok(Self { values, version })
+    }
+
     /// The version of the component.
     pub fn version(&self) -> u64 {
         self.version
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-fn amount<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    Amount::from_micros(*micros).serialize(serializer)
+impl Serialize for ComponentJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(Some(COLUMNS.len()))?;
+        for (column, value) in Column::ALL.into_iter().zip(self.values) {
+            members.serialize_entry(column.as_str(), &Member { column, value })?;
+        }
+        members.end()
+    }
 }
 
-#[expect(clippy::ref_option, reason = "the signature is serde's")]
-fn optional_amount<S: Serializer>(micros: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-    micros.map(Amount::from_micros).serialize(serializer)
+/// The value of a column, which is written as the member of the component.
+struct Member<'a> {
+    column: Column,
+    value: &'a RawValue,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-fn time<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    rfc3339::serialize(&from_micros(*micros), serializer)
+impl<'a> Member<'a> {
+    fn read<T: Deserialize<'a>, E: Error>(&self) -> Result<T, E> {
+        serde_json::from_str(self.value.get()).map_err(E::custom)
+    }
 }
 
-/// Writes a text that is JSON as what it means.
-fn json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.column.column_type() {
+            ColumnType::Text | ColumnType::Integer => self.value.serialize(serializer),
+            ColumnType::Id => self.read::<Uuid, S::Error>()?.serialize(serializer),
+            ColumnType::Amount => {
+                self.read::<Option<i64>, S::Error>()?.map(Amount::from_micros).serialize(serializer)
+            }
+            ColumnType::Time => rfc3339::serialize(&from_micros(self.read::<i64, S::Error>()?), serializer),
+            // A text that is JSON.
+            ColumnType::Tags | ColumnType::CustomFields => {
+                let text: Cow<'_, str> = self.read::<_, S::Error>()?;
+                serde_json::from_str::<&RawValue>(&text).map_err(S::Error::custom)?.serialize(serializer)
+            }
+        }
+    }
 }

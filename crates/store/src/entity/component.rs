@@ -1,45 +1,103 @@
-use inventory_core::{
-    Actor, Amount, Component, ComponentId, CustomFields, Status, Tag, Tags, from_micros, micros,
+use inventory_core::{Actor, Component, ComponentId, FieldValue, component_fields, from_micros, micros};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    DbBackend, Statement,
+    entity::prelude::*,
 };
-use sea_orm::{DbBackend, Statement, entity::prelude::*};
 use serde::Deserialize;
 
 use crate::{db::insert::insert, error::ReadError};
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
-#[sea_orm(table_name = "component")]
-pub(crate) struct Model {
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
-    pub sku: Option<String>,
-    pub name: String,
-    pub description: String,
-    pub notes: String,
-    pub manufacturer: Option<String>,
-    pub mpn: Option<String>,
-    pub barcode: Option<String>,
-    pub unit: String,
-    pub min_quantity: i64,
-    pub unit_cost: Option<i64>,
-    pub currency: Option<String>,
-    pub datasheet_url: Option<String>,
-    pub tags: String,
-    pub custom_fields: String,
-    pub status: String,
-    pub created_at: i64,
-    pub created_by: String,
-    pub updated_at: i64,
-    pub updated_by: String,
-    pub version: i64,
+macro_rules! declare {
+    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
+        #[sea_orm(table_name = "component")]
+        pub(crate) struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: Uuid,
+            $(pub $member: $column,)+
+            pub created_at: i64,
+            pub created_by: String,
+            pub updated_at: i64,
+            pub updated_by: String,
+            pub version: i64,
+        }
+
+        /// The columns, in the order of [`Model`]: one for each member of a component, by the same name.
+        pub(crate) const COLUMNS: [&str; 6 + [$(stringify!($member)),+].len()] =
+            ["id", $(stringify!($member),)+ "created_at", "created_by", "updated_at", "updated_by", "version"];
+
+        impl Model {
+            /// Its columns, in the order of [`COLUMNS`].
+            fn values(self) -> [Value; COLUMNS.len()] {
+                [
+                    self.id.into(),
+                    $(self.$member.into(),)+
+                    self.created_at.into(),
+                    self.created_by.into(),
+                    self.updated_at.into(),
+                    self.updated_by.into(),
+                    self.version.into(),
+                ]
+            }
+
+            /// An update of only the columns that differ, so that indexes on the others are not updated.
+            pub(crate) fn changes_since(self, before: &Self) -> ActiveModel {
+                fn differing<T: PartialEq + Into<Value>>(after: T, before: &T) -> sea_orm::ActiveValue<T> {
+                    if after == *before { NotSet } else { Set(after) }
+                }
+                ActiveModel {
+                    id: NotSet,
+                    $($member: differing(self.$member, &before.$member),)+
+                    created_at: NotSet,
+                    created_by: NotSet,
+                    updated_at: differing(self.updated_at, &before.updated_at),
+                    updated_by: differing(self.updated_by, &before.updated_by),
+                    version: differing(self.version, &before.version),
+                }
+            }
+        }
+
+        impl TryFrom<Model> for Component {
+            type Error = ReadError;
+
+            fn try_from(row: Model) -> Result<Self, ReadError> {
+                let id = row.id;
+                let corrupt = |column: &str| ReadError::Corrupt(format!("the {column} of component {id}"));
+                Ok(Self {
+                    id: ComponentId(id),
+                    $($member: <$type>::from_column(row.$member).map_err(|_| corrupt(stringify!($member)))?,)+
+                    created_at: from_micros(row.created_at),
+                    created_by: Actor::stored(&row.created_by),
+                    updated_at: from_micros(row.updated_at),
+                    updated_by: Actor::stored(&row.updated_by),
+                    version: u64::try_from(row.version).map_err(|_| corrupt("version"))?,
+                })
+            }
+        }
+
+        impl From<&Component> for Model {
+            fn from(component: &Component) -> Self {
+                Self {
+                    id: component.id.0,
+                    $($member: component.$member.to_column(),)+
+                    created_at: micros(component.created_at),
+                    created_by: component.created_by.to_string(),
+                    updated_at: micros(component.updated_at),
+                    updated_by: component.updated_by.to_string(),
+                    version: i64::try_from(component.version).unwrap_or(i64::MAX),
+                }
+            }
+        }
+    };
 }
+
+component_fields!(declare);
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-/// The columns, in the order of [`Model`]: one for each member of a component, by the same name.
-pub(crate) const COLUMNS: [&str; 21] = Component::MEMBERS;
 
 /// A row as one JSON text: an array of its columns. One text is read several times as fast as twenty-one values,
 /// each of which the driver would copy by itself.
@@ -51,180 +109,8 @@ pub(crate) fn json_row(backend: DbBackend) -> String {
     format!("{array}({id}, {}){text}", COLUMNS[1..].join(", "))
 }
 
-impl Model {
-    /// Its columns, in the order of [`insert_new`].
-    fn values(self) -> [Value; 21] {
-        let Self {
-            id,
-            sku,
-            name,
-            description,
-            notes,
-            manufacturer,
-            mpn,
-            barcode,
-            unit,
-            min_quantity,
-            unit_cost,
-            currency,
-            datasheet_url,
-            tags,
-            custom_fields,
-            status,
-            created_at,
-            created_by,
-            updated_at,
-            updated_by,
-            version,
-        } = self;
-        [
-            id.into(),
-            sku.into(),
-            name.into(),
-            description.into(),
-            notes.into(),
-            manufacturer.into(),
-            mpn.into(),
-            barcode.into(),
-            unit.into(),
-            min_quantity.into(),
-            unit_cost.into(),
-            currency.into(),
-            datasheet_url.into(),
-            tags.into(),
-            custom_fields.into(),
-            status.into(),
-            created_at.into(),
-            created_by.into(),
-            updated_at.into(),
-            updated_by.into(),
-            version.into(),
-        ]
-    }
-}
-
 /// Inserts rows, but for those whose sku another has.
 pub(crate) fn insert_new(backend: DbBackend, rows: impl ExactSizeIterator<Item = Model>) -> Statement {
     let into = format!("INSERT INTO component ({})", COLUMNS.join(", "));
     insert(backend, &into, rows.map(Model::values), "ON CONFLICT (sku) DO NOTHING")
-}
-
-impl TryFrom<Model> for Component {
-    type Error = ReadError;
-
-    fn try_from(row: Model) -> Result<Self, ReadError> {
-        use inventory_core as core;
-        let Model {
-            id,
-            sku,
-            name,
-            description,
-            notes,
-            manufacturer,
-            mpn,
-            barcode,
-            unit,
-            min_quantity,
-            unit_cost,
-            currency,
-            datasheet_url,
-            tags,
-            custom_fields,
-            status,
-            created_at,
-            created_by,
-            updated_at,
-            updated_by,
-            version,
-        } = row;
-        let corrupt = |column: &str| ReadError::Corrupt(format!("the {column} of component {id}"));
-        Ok(Self {
-            id: ComponentId(id),
-            sku: sku.map(core::Sku::stored),
-            name: core::Name::stored(name),
-            description: core::Description::stored(description),
-            notes: core::Notes::stored(notes),
-            manufacturer: manufacturer.map(core::Manufacturer::stored),
-            mpn: mpn.map(core::Mpn::stored),
-            barcode: barcode.map(core::Barcode::stored),
-            unit: core::Unit::stored(unit),
-            min_quantity: Amount::from_micros(min_quantity),
-            unit_cost: unit_cost.map(Amount::from_micros),
-            currency: currency.map(core::Currency::stored),
-            datasheet_url: datasheet_url.map(core::DatasheetUrl::stored),
-            tags: parse_tags(&tags).ok_or_else(|| corrupt("tags"))?,
-            custom_fields: parse_custom_fields(&custom_fields).ok_or_else(|| corrupt("custom_fields"))?,
-            status: status.parse::<Status>().map_err(|_| corrupt("status"))?,
-            created_at: from_micros(created_at),
-            created_by: Actor::stored(&created_by),
-            updated_at: from_micros(updated_at),
-            updated_by: Actor::stored(&updated_by),
-            version: u64::try_from(version).map_err(|_| corrupt("version"))?,
-        })
-    }
-}
-
-/// Most components have no tags and no custom fields, so the empty ones are not parsed.
-fn parse_tags(text: &str) -> Option<Tags> {
-    if text == "[]" {
-        return Some(Tags::default());
-    }
-    let tags: Vec<String> = serde_json::from_str(text).ok()?;
-    Some(Tags(tags.into_iter().map(Tag::stored).collect()))
-}
-
-fn parse_custom_fields(text: &str) -> Option<CustomFields> {
-    if text == "{}" { Some(CustomFields::default()) } else { serde_json::from_str(text).ok() }
-}
-
-impl From<&Component> for Model {
-    fn from(component: &Component) -> Self {
-        let Component {
-            id,
-            sku,
-            name,
-            description,
-            notes,
-            manufacturer,
-            mpn,
-            barcode,
-            unit,
-            min_quantity,
-            unit_cost,
-            currency,
-            datasheet_url,
-            tags,
-            custom_fields,
-            status,
-            created_at,
-            created_by,
-            updated_at,
-            updated_by,
-            version,
-        } = component;
-        Self {
-            id: id.0,
-            sku: sku.as_ref().map(ToString::to_string),
-            name: name.to_string(),
-            description: description.to_string(),
-            notes: notes.to_string(),
-            manufacturer: manufacturer.as_ref().map(ToString::to_string),
-            mpn: mpn.as_ref().map(ToString::to_string),
-            barcode: barcode.as_ref().map(ToString::to_string),
-            unit: unit.to_string(),
-            min_quantity: min_quantity.micros(),
-            unit_cost: unit_cost.map(Amount::micros),
-            currency: currency.as_ref().map(ToString::to_string),
-            datasheet_url: datasheet_url.as_ref().map(ToString::to_string),
-            // Neither has a map with keys other than strings, so neither can fail.
-            tags: serde_json::to_string(tags).unwrap_or_default(),
-            custom_fields: serde_json::to_string(custom_fields).unwrap_or_default(),
-            status: status.as_str().to_owned(),
-            created_at: micros(*created_at),
-            created_by: created_by.to_string(),
-            updated_at: micros(*updated_at),
-            updated_by: updated_by.to_string(),
-            version: i64::try_from(*version).unwrap_or(i64::MAX),
-        }
-    }
 }

@@ -10,10 +10,7 @@ use std::{
 };
 
 use inventory_core::{Component, ComponentCreated, ComponentDeleted, ComponentId, ComponentUpdated};
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{
@@ -336,7 +333,7 @@ async fn update(
     let after = Arc::new(after);
     let update =
         |row| component::Entity::update_many().set(row).filter(component::Column::Id.eq(before.id.0));
-    let row = minimal(component::Model::from(&*after), &component::Model::from(&**before));
+    let row = component::Model::from(&*after).changes_since(&component::Model::from(&**before));
     match &after.sku {
         Some(sku) if after.sku != before.sku => {
             // The unique index answers with an error here, which must not spoil the whole transaction.
@@ -356,34 +353,4 @@ async fn update(
     }
     let event = ComponentUpdated { before: Arc::clone(before), after: Arc::clone(&after), changed };
     Ok(Ok((OperationResult::Updated(after), Some(PendingEvent::new(event, context)))))
-}
-
-/// Sets only the columns that differ, so that indexes on the others are not updated.
-fn minimal(after: component::Model, before: &component::Model) -> component::ActiveModel {
-    fn differing<T: PartialEq + Into<sea_orm::Value>>(after: T, before: &T) -> sea_orm::ActiveValue<T> {
-        if after == *before { NotSet } else { Set(after) }
-    }
-    component::ActiveModel {
-        id: NotSet,
-        sku: differing(after.sku, &before.sku),
-        name: differing(after.name, &before.name),
-        description: differing(after.description, &before.description),
-        notes: differing(after.notes, &before.notes),
-        manufacturer: differing(after.manufacturer, &before.manufacturer),
-        mpn: differing(after.mpn, &before.mpn),
-        barcode: differing(after.barcode, &before.barcode),
-        unit: differing(after.unit, &before.unit),
-        min_quantity: differing(after.min_quantity, &before.min_quantity),
-        unit_cost: differing(after.unit_cost, &before.unit_cost),
-        currency: differing(after.currency, &before.currency),
-        datasheet_url: differing(after.datasheet_url, &before.datasheet_url),
-        tags: differing(after.tags, &before.tags),
-        custom_fields: differing(after.custom_fields, &before.custom_fields),
-        status: differing(after.status, &before.status),
-        created_at: NotSet,
-        created_by: NotSet,
-        updated_at: differing(after.updated_at, &before.updated_at),
-        updated_by: differing(after.updated_by, &before.updated_by),
-        version: differing(after.version, &before.version),
-    }
 }

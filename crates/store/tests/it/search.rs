@@ -43,7 +43,7 @@ fn is_found(component: &Component, text: &str) -> bool {
     texts.extend(sku.as_ref().map(ToString::to_string));
     texts.extend(mpn.as_ref().map(ToString::to_string));
     texts.extend(manufacturer.as_ref().map(ToString::to_string));
-    texts.extend(tags.0.iter().map(ToString::to_string));
+    texts.extend(tags.iter().map(ToString::to_string));
     let found = |word: &str| texts.iter().any(|text| text.to_ascii_lowercase().contains(word));
     text.to_ascii_lowercase().split_whitespace().all(found)
 }
