@@ -6,9 +6,9 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
 };
-use inventory_core::ComponentId;
 use inventory_http::Problem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use uuid::Uuid;
 
 /// What need not be escaped in a query (RFC 3986 §2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
@@ -98,10 +98,10 @@ impl<S: Sync> FromRequestParts<S> for NoParameters {
     }
 }
 
-/// The component that the path names.
-pub(crate) struct Id(pub(crate) ComponentId);
+/// The id of the resource that the path names.
+pub(crate) struct Id<T>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<S: Send + Sync, T: From<Uuid>> FromRequestParts<S> for Id<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -109,10 +109,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let id = parameters.ok().and_then(|parameters| {
             let (_, text) = parameters.iter().find(|(name, _)| *name == "id")?;
             // The other forms that a UUID can be written in are not ids here.
-            (text.len() == UUID_CHARS).then(|| text.parse().ok()).flatten()
+            (text.len() == UUID_CHARS).then(|| text.parse::<Uuid>().ok()).flatten()
         });
         match id {
-            Some(id) => Ok(Self(ComponentId(id))),
+            Some(id) => Ok(Self(id.into())),
             None => {
                 Err(Problem::parameter("id", "must be a UUID such as 0190a6e3-7d3c-7f4e-8a51-0b6c2f1d9e34"))
             }

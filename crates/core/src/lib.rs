@@ -59,8 +59,9 @@ pub use model::{
     actor::Actor,
     clock::{Clock, from_micros, micros, rfc3339},
     component::{Component, ComponentId, Field},
+    component_patch::{ComponentPatch, NewComponent},
     field_value::{FieldKind, FieldValue, FromJson, ValueError},
-    patch::{ComponentPatch, FieldError, NewComponent, ValidationErrors},
+    merge_patch::{FieldError, ValidationErrors},
     scope::{Scope, Scopes},
     token::{Token, TokenId},
     user::{

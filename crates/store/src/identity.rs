@@ -6,7 +6,6 @@
 mod command;
 mod conflict;
 mod context;
-mod job;
 mod password;
 mod refusals;
 mod secret;

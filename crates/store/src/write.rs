@@ -7,6 +7,7 @@ mod context;
 mod executor;
 mod failure;
 mod idempotency;
+mod job;
 mod operation;
 mod queue;
 mod writer;
@@ -18,7 +19,8 @@ pub use operation::{
 };
 
 pub(crate) use command::{ComponentCommand, PreparedWrite};
-pub(crate) use context::{ChangeContext, PendingEvent};
+pub(crate) use context::ChangeContext;
 pub(crate) use idempotency::purge as purge_idempotency_keys;
-pub(crate) use queue::{Command, ComponentAnswer, ComponentRequest, Job, Reply, WriteQueue, write_queue};
+pub(crate) use job::{Executed, ResourceCommand, submit};
+pub(crate) use queue::{Command, ComponentAnswer, ComponentRequest, WriteQueue, write_queue};
 pub(crate) use writer::{Figures, STALL_LIMIT, Writer};

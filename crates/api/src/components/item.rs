@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use inventory_core::{Component, ComponentPatch, NewComponent};
+use inventory_core::{Component, ComponentId, ComponentPatch, NewComponent};
 use inventory_http::{Problem, ProblemType, Traceparent};
 use inventory_store::{ComponentOperation, Store, WriteContext};
 use serde::Serialize;
@@ -102,7 +102,7 @@ problems!(ReadProblems: InvalidParameter, Unauthorized, InsufficientScope, NoCom
 )]
 pub(super) async fn read(
     _caller: Authorized<Read>,
-    Id(id): Id,
+    Id(id): Id<ComponentId>,
     mut parameters: Parameters,
     known: IfNoneMatch,
     State(store): State<Store>,
@@ -146,7 +146,7 @@ problems!(UpdateProblems: MalformedBody, InvalidParameter, InvalidHeader, Unauth
 )]
 pub(super) async fn update(
     caller: Authorized<Change>,
-    Id(id): Id,
+    Id(id): Id<ComponentId>,
     _parameters: NoParameters,
     IfMatch(expected): IfMatch,
     State(store): State<Store>,
@@ -178,7 +178,7 @@ problems!(DeleteProblems: InvalidParameter, InvalidHeader, Unauthorized, Insuffi
 )]
 pub(super) async fn delete(
     caller: Authorized<Change>,
-    Id(id): Id,
+    Id(id): Id<ComponentId>,
     _parameters: NoParameters,
     IfMatch(expected): IfMatch,
     State(store): State<Store>,

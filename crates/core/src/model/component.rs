@@ -28,6 +28,12 @@ impl ComponentId {
     }
 }
 
+impl From<Uuid> for ComponentId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for ComponentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)

@@ -17,14 +17,13 @@ use uuid::Uuid;
 
 use super::{
     conflict::{TokenConflict, TokenNotFound, UserChanged, UserConflict, UserNameTaken, UserNotFound},
-    job::{Executed, IdentityCommand},
     password::PasswordHash,
 };
 use crate::{
     db::Transaction,
     entity::{token, user_account, user_session},
     error::ReadError,
-    write::{ChangeContext, VersionPrecondition},
+    write::{ChangeContext, Executed, ResourceCommand, VersionPrecondition},
 };
 
 /// How a token is named in a request to revoke it.
@@ -53,7 +52,7 @@ pub(super) struct CreateToken {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for CreateToken {
+impl ResourceCommand for CreateToken {
     type Output = Arc<Token>;
     type Conflict = TokenConflict;
 
@@ -81,7 +80,7 @@ impl IdentityCommand for CreateToken {
 pub(super) struct RevokeToken(pub(super) TokenKey);
 
 #[async_trait::async_trait]
-impl IdentityCommand for RevokeToken {
+impl ResourceCommand for RevokeToken {
     type Output = Arc<Token>;
     type Conflict = TokenNotFound;
 
@@ -111,7 +110,7 @@ pub(super) struct ReplaceToken {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for ReplaceToken {
+impl ResourceCommand for ReplaceToken {
     type Output = Arc<Token>;
     type Conflict = TokenConflict;
 
@@ -148,7 +147,7 @@ pub(super) struct CreateUser {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for CreateUser {
+impl ResourceCommand for CreateUser {
     type Output = Arc<User>;
     type Conflict = UserNameTaken;
 
@@ -179,7 +178,7 @@ pub(super) struct ChangeUser {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for ChangeUser {
+impl ResourceCommand for ChangeUser {
     type Output = Arc<User>;
     type Conflict = UserConflict;
 
@@ -224,7 +223,7 @@ pub(super) struct DeleteUser {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for DeleteUser {
+impl ResourceCommand for DeleteUser {
     type Output = Arc<User>;
     type Conflict = UserConflict;
 
@@ -266,7 +265,7 @@ pub(super) struct BeginSession {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for BeginSession {
+impl ResourceCommand for BeginSession {
     type Output = ();
     type Conflict = UserChanged;
 
@@ -300,7 +299,7 @@ pub(super) struct EndSessions {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for EndSessions {
+impl ResourceCommand for EndSessions {
     type Output = u64;
     type Conflict = UserNotFound;
 
@@ -322,7 +321,7 @@ pub(super) struct RecordRefusal {
 }
 
 #[async_trait::async_trait]
-impl IdentityCommand for RecordRefusal {
+impl ResourceCommand for RecordRefusal {
     type Output = ();
     type Conflict = Infallible;
 

@@ -15,7 +15,6 @@ use super::{
     command::{BeginSession, EndSessions, RecordRefusal, SessionSelector},
     conflict::{UserChanged, UserNotFound},
     context::IdentityContext,
-    job::submit,
     password::PasswordHash,
     refusals::{self, Fate, Refused},
     secret::{hash, random_text},
@@ -24,7 +23,7 @@ use crate::{
     db::database::Database,
     entity::{user_account, user_session},
     error::ReadError,
-    write::{WriteError, WriteFailure},
+    write::{WriteError, WriteFailure, submit},
 };
 
 /// How many random bytes the secret of a session has.
@@ -153,7 +152,7 @@ impl Sessions<'_> {
         let agent_text = agent.clone();
         let command =
             BeginSession { id, hash: hash(&secret), user: user.id, address, agent: agent_text, password };
-        match submit(&self.0.writes, command, actor).await {
+        match submit(&self.0.writes, command, actor, None).await {
             Ok(()) => {}
             Err(WriteError::Conflict(UserChanged)) => {
                 return self.refuse(Some(user.id), address, SignInRefusal::WrongPassword).await;
@@ -193,7 +192,7 @@ impl Sessions<'_> {
     async fn record(self, refused: Refused, count: Option<NonZeroU64>) -> Result<(), WriteFailure> {
         let Refused { user, address, reason } = refused;
         let command = RecordRefusal { user, address, reason, count };
-        Ok(submit(&self.0.writes, command, Actor::system()).await?)
+        Ok(submit(&self.0.writes, command, Actor::system(), None).await?)
     }
 
     /// Makes one event of the refusals that had none.
@@ -294,7 +293,7 @@ impl Sessions<'_> {
         which: SessionSelector,
         actor: Actor,
     ) -> Result<u64, WriteError<UserNotFound>> {
-        submit(&self.0.writes, EndSessions { user, which }, actor).await
+        submit(&self.0.writes, EndSessions { user, which }, actor, None).await
     }
 }
 

@@ -11,7 +11,6 @@ use super::{
     command::{CreateToken, ReplaceToken, RevokeToken, TokenKey},
     conflict::{TokenConflict, TokenNotFound},
     context::IdentityContext,
-    job::submit,
     secret::{hash, random_text},
     token_cache::{Authenticated, wait_out_leases},
 };
@@ -19,7 +18,7 @@ use crate::{
     db::database::Database,
     entity::{token, token_use},
     error::ReadError,
-    write::WriteError,
+    write::{WriteError, submit},
 };
 
 /// What every secret begins with, so that secret scanners and people know one.
@@ -80,7 +79,7 @@ impl Tokens<'_> {
     ) -> Result<(Arc<Token>, String), WriteError<TokenConflict>> {
         let secret = format!("{SECRET_PREFIX}{}", random_text::<SECRET_BYTES>()?);
         let command = self.create_command(new, &secret);
-        let token = submit(&self.0.writes, command, actor).await?;
+        let token = submit(&self.0.writes, command, actor, None).await?;
         Ok((token, secret))
     }
 
@@ -102,7 +101,7 @@ impl Tokens<'_> {
                 }
                 Some(row) => {
                     let replace = ReplaceToken { current: TokenId(row.id), new: command };
-                    match submit(&self.0.writes, replace, actor.clone()).await {
+                    match submit(&self.0.writes, replace, actor.clone(), None).await {
                         Ok(token) => {
                             wait_out_leases().await;
                             return Ok(token);
@@ -111,7 +110,7 @@ impl Tokens<'_> {
                         Err(error) => return Err(error),
                     }
                 }
-                None => match submit(&self.0.writes, command, actor.clone()).await {
+                None => match submit(&self.0.writes, command, actor.clone(), None).await {
                     Err(WriteError::Conflict(TokenConflict::NameTaken(_))) => {}
                     created => return created,
                 },
@@ -125,7 +124,7 @@ impl Tokens<'_> {
         which: TokenKey,
         actor: Actor,
     ) -> Result<Arc<Token>, WriteError<TokenNotFound>> {
-        let token = submit(&self.0.writes, RevokeToken(which), actor).await?;
+        let token = submit(&self.0.writes, RevokeToken(which), actor, None).await?;
         wait_out_leases().await;
         Ok(token)
     }

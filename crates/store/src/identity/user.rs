@@ -9,14 +9,13 @@ use super::{
     command::{ChangeUser, CreateUser, DeleteUser},
     conflict::{UserConflict, UserNameTaken},
     context::IdentityContext,
-    job::submit,
     password::{Password, PasswordHash},
     token_cache::wait_out_leases,
 };
 use crate::{
     entity::user_account,
     error::ReadError,
-    write::{VersionPrecondition, WriteError},
+    write::{VersionPrecondition, WriteError, submit},
 };
 
 /// Another password of a user.
@@ -44,7 +43,7 @@ impl Users<'_> {
         let user = User::new(UserId::generate(), name, role, self.0.clock.now(), actor.clone());
         let password = self.0.passwords.hash(password).await?;
         let command = CreateUser { user: Arc::new(user), password };
-        submit(&self.0.writes, command, actor).await
+        submit(&self.0.writes, command, actor, None).await
     }
 
     /// Changes a user, and with `password` sets another one. A new password, like keeping the user out, ends
@@ -65,7 +64,7 @@ impl Users<'_> {
         let may_narrow = change.role.is_some() || change.disabled == Some(true);
         let change = UserChange { password: password.is_some(), ..change };
         let command = ChangeUser { id, expected, change, password, keep };
-        let user = submit(&self.0.writes, command, actor).await?;
+        let user = submit(&self.0.writes, command, actor, None).await?;
         if may_narrow {
             wait_out_leases().await;
         }
@@ -80,7 +79,7 @@ impl Users<'_> {
         actor: Actor,
     ) -> Result<Arc<User>, WriteError<UserConflict>> {
         let command = DeleteUser { id, expected };
-        let user = submit(&self.0.writes, command, actor).await?;
+        let user = submit(&self.0.writes, command, actor, None).await?;
         wait_out_leases().await;
         Ok(user)
     }

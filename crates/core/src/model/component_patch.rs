@@ -1,49 +1,24 @@
-//! How a component comes to be and how its fields change: merge patches (RFC 7396), read so that every error is
-//! reported at once.
+//! How a component comes to be and how its fields change.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
-
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr,
-        schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, RefBuilder, Schema, Type},
+        schema::{AdditionalProperties, ObjectBuilder, Schema},
     },
 };
 
 use super::{
     actor::Actor,
     component::{Component, ComponentId, Field},
-    field_value::{FieldValue, ValueError},
+    field_value::FieldValue,
+    merge_patch::{FieldError, PatchReader, ValidationErrors, add_schema, created, property, set},
     value::{Name, Sku},
 };
 use crate::component_fields;
-
-/// What is wrong with one member of an object that a client sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FieldError {
-    /// A JSON pointer (RFC 6901) to it, within the object.
-    pub pointer: String,
-    /// What is wrong, for a person.
-    pub detail: String,
-}
-
-impl FieldError {
-    fn of(field: Field, detail: String) -> Self {
-        Self { pointer: format!("/{}", field.as_str()), detail }
-    }
-
-    fn missing(field: Field) -> Self {
-        Self::of(field, "is required".to_owned())
-    }
-}
-
-/// An object that cannot be taken, with every reason.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{}", .0.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect::<Vec<_>>().join("; "))]
-pub struct ValidationErrors(pub Vec<FieldError>);
 
 macro_rules! declare {
     ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
@@ -60,20 +35,16 @@ macro_rules! declare {
         }
 
         impl ComponentPatch {
-            fn read(members: &mut Members) -> Self {
-                Self { $($member: members.take::<$type>(Field::$Variant),)+ }
+            fn read(members: &mut PatchReader) -> Self {
+                Self { $($member: members.take::<$type>(stringify!($member)),)+ }
             }
 
             /// Writes the patch into a component and names the fields whose value it changed.
             fn apply(self, component: &mut Component) -> Result<Vec<Field>, ValidationErrors> {
                 let mut changed = Vec::new();
                 $(
-                    if let Some(patch) = self.$member {
-                        let value = <$type>::patched(Some(&component.$member), patch).map_err(at(Field::$Variant))?;
-                        if value != component.$member {
-                            component.$member = value;
-                            changed.push(Field::$Variant);
-                        }
+                    if set(stringify!($member), &mut component.$member, self.$member)? {
+                        changed.push(Field::$Variant);
                     }
                 )+
                 Ok(changed)
@@ -82,10 +53,10 @@ macro_rules! declare {
 
         impl NewComponent {
             /// The fields without which no component can be created.
-            fn required() -> impl Iterator<Item = Field> {
-                [$((Field::$Variant, <$type>::unset().is_none())),+]
+            fn required() -> impl Iterator<Item = &'static str> {
+                [$((stringify!($member), <$type>::unset().is_none())),+]
                     .into_iter()
-                    .filter_map(|(field, required)| required.then_some(field))
+                    .filter_map(|(name, required)| required.then_some(name))
             }
 
             /// The component in its first version.
@@ -97,7 +68,7 @@ macro_rules! declare {
             ) -> Result<Component, ValidationErrors> {
                 Ok(Component {
                     id,
-                    $($member: created::<$type>(Field::$Variant, self.0.$member)?,)+
+                    $($member: created::<$type>(stringify!($member), self.0.$member)?,)+
                     created_at: at,
                     created_by: by.clone(),
                     updated_at: at,
@@ -113,7 +84,7 @@ macro_rules! declare {
         }
 
         fn schemas_of_patch(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-            $(add_schema::<<$type as FieldValue>::PatchSchema>(schemas);)+
+            $(add_schema::<$type>(schemas);)+
         }
     };
 }
@@ -123,28 +94,9 @@ component_fields!(declare);
 impl ComponentPatch {
     /// Reads a merge patch and reports every member that is wrong, also those that are not known.
     pub fn from_json(value: Value) -> Result<Self, ValidationErrors> {
-        let Value::Object(members) = value else {
-            return Err(ValidationErrors(vec![FieldError {
-                pointer: String::new(),
-                detail: "must be an object".to_owned(),
-            }]));
-        };
-        let mut members = Members { members, errors: Vec::new() };
+        let mut members = PatchReader::new(value)?;
         let patch = Self::read(&mut members);
         members.finish(patch)
-    }
-}
-
-/// Says of which field a value is wrong.
-fn at(field: Field) -> impl FnOnce(ValueError) -> ValidationErrors {
-    move |error| ValidationErrors(vec![FieldError::of(field, error.to_string())])
-}
-
-/// The value of a field in a new component.
-fn created<T: FieldValue>(field: Field, patch: Option<T::Patch>) -> Result<T, ValidationErrors> {
-    match patch {
-        Some(patch) => T::patched(None, patch).map_err(at(field)),
-        None => T::unset().ok_or_else(|| ValidationErrors(vec![FieldError::missing(field)])),
     }
 }
 
@@ -158,7 +110,7 @@ impl NewComponent {
     pub fn from_json(value: Value) -> Result<Self, ValidationErrors> {
         let missing: Vec<_> = match &value {
             Value::Object(members) => Self::required()
-                .filter(|field| !members.contains_key(field.as_str()))
+                .filter(|name| !members.contains_key(*name))
                 .map(FieldError::missing)
                 .collect(),
             _ => Vec::new(),
@@ -184,49 +136,6 @@ impl NewComponent {
     }
 }
 
-/// The members of an object, taken one by one; what is left at the end is not known.
-struct Members {
-    members: Map<String, Value>,
-    errors: Vec<FieldError>,
-}
-
-impl Members {
-    /// The patch of a field, if there is one and it is right.
-    fn take<T: FieldValue>(&mut self, field: Field) -> Option<T::Patch> {
-        let value = self.members.remove(field.as_str())?;
-        T::patch_from_json(value)
-            .map_err(|error| self.errors.push(FieldError::of(field, error.to_string())))
-            .ok()
-    }
-
-    fn finish<T>(mut self, whole: T) -> Result<T, ValidationErrors> {
-        self.errors.extend(self.members.keys().map(|name| FieldError {
-            // RFC 6901 escapes these two characters.
-            pointer: format!("/{}", name.replace('~', "~0").replace('/', "~1")),
-            detail: "is not a field that can be set".to_owned(),
-        }));
-        if self.errors.is_empty() { Ok(whole) } else { Err(ValidationErrors(self.errors)) }
-    }
-}
-
-/// The schema of a member of a merge patch.
-fn property<T: FieldValue>(doc: &str) -> RefOr<Schema> {
-    let value = RefBuilder::new()
-        .ref_location_from_schema_name(T::PatchSchema::name())
-        .description(Some(doc))
-        .build();
-    if T::unset().is_none() {
-        return RefOr::Ref(value);
-    }
-    let null = ObjectBuilder::new().schema_type(Type::Null);
-    RefOr::T(Schema::OneOf(OneOfBuilder::new().item(value).item(null).build()))
-}
-
-fn add_schema<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    schemas.push((T::name().into_owned(), T::schema()));
-    T::schemas(schemas);
-}
-
 impl PartialSchema for ComponentPatch {
     fn schema() -> RefOr<Schema> {
         schema_of_patch()
@@ -248,7 +157,7 @@ impl ToSchema for ComponentPatch {
 impl PartialSchema for NewComponent {
     fn schema() -> RefOr<Schema> {
         Self::required()
-            .fold(schema_of_patch(), |schema, field| schema.required(field.as_str()))
+            .fold(schema_of_patch(), ObjectBuilder::required)
             .description(Some("The members of a new component; only the name is required."))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))
             .into()

@@ -1,16 +1,21 @@
-//! How the writer carries out a change of users, sessions or tokens.
+//! Changes that the writer carries out one by one, each a type with its own result and its own conflicts: the way
+//! to write for every resource but components, whose changes share statements.
+
+use std::sync::Arc;
 
 use inventory_core::{Actor, Event};
 use sea_orm::DbErr;
 
-use crate::{
-    db::Transaction,
-    write::{ChangeContext, Command, Job, PendingEvent, Reply, WriteError, WriteFailure, WriteQueue},
+use super::{
+    context::{ChangeContext, PendingEvent},
+    failure::{WriteError, WriteFailure},
+    queue::{Command, Job, Reply, WriteQueue},
 };
+use crate::db::Transaction;
 
-/// A change of users, sessions or tokens.
+/// A change of a resource.
 #[async_trait::async_trait]
-pub(super) trait IdentityCommand: Sized + Send + Sync + 'static {
+pub(crate) trait ResourceCommand: Sized + Send + Sync + 'static {
     /// What it returns.
     type Output: Send + Sync + 'static;
     /// Why it may be refused.
@@ -21,29 +26,30 @@ pub(super) trait IdentityCommand: Sized + Send + Sync + 'static {
 }
 
 /// The result and the events of a command, or why it was refused.
-pub(super) type Executed<C> =
-    Result<Result<(<C as IdentityCommand>::Output, Vec<Event>), <C as IdentityCommand>::Conflict>, DbErr>;
+pub(crate) type Executed<C> =
+    Result<Result<(<C as ResourceCommand>::Output, Vec<Event>), <C as ResourceCommand>::Conflict>, DbErr>;
 
 /// Has the writer carry out a command.
-pub(super) async fn submit<C: IdentityCommand>(
+pub(crate) async fn submit<C: ResourceCommand>(
     queue: &WriteQueue,
     command: C,
     actor: Actor,
+    trace: Option<Arc<str>>,
 ) -> Result<C::Output, WriteError<C::Conflict>> {
-    let context = queue.context(actor, None);
+    let context = queue.context(actor, trace);
     let answer =
-        queue.submit(|reply| Command::Job(Box::new(IdentityJob { command, context, reply }))).await?;
+        queue.submit(|reply| Command::Job(Box::new(ResourceJob { command, context, reply }))).await?;
     answer.map_err(WriteError::Conflict)
 }
 
-struct IdentityJob<C: IdentityCommand> {
+struct ResourceJob<C: ResourceCommand> {
     command: C,
     context: ChangeContext,
     reply: Reply<Result<C::Output, C::Conflict>>,
 }
 
 #[async_trait::async_trait]
-impl<C: IdentityCommand> Job for IdentityJob<C> {
+impl<C: ResourceCommand> Job for ResourceJob<C> {
     async fn execute(&mut self, transaction: &Transaction) -> Result<Option<Vec<PendingEvent>>, DbErr> {
         let (outcome, events) = match self.command.execute(transaction, &self.context).await? {
             Ok((output, events)) => {
