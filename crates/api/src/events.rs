@@ -20,6 +20,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use inventory_core::{
     Clock, EVENT_TYPES, Event, EventEnvelope, LogPosition, Scope, Seq, Subscription, Token, TokenId,
+    is_catalogue_event,
 };
 use inventory_http::{NO_PROXY_BUFFERING, OpenStream, Problem, ProblemType, StreamLimiter, StreamsFull};
 use inventory_store::{ReadError, Store};
@@ -197,7 +198,8 @@ struct Types {
 impl Types {
     fn read(text: Option<&str>, admin: bool) -> Result<Self, Problem> {
         let Some(text) = text else { return Ok(Self { named: None, admin }) };
-        let open: Vec<_> = EVENT_TYPES.iter().copied().filter(|name| admin || is_open(name)).collect();
+        let open: Vec<_> =
+            EVENT_TYPES.iter().copied().filter(|name| admin || is_catalogue_event(name)).collect();
         if let Some(closed) = text.split(',').find(|name| EVENT_TYPES.contains(name) && !open.contains(name))
         {
             let detail =
@@ -219,14 +221,9 @@ impl Types {
         match &self.named {
             Some(named) => named.contains(&name),
             // Of a type that this binary does not know, too.
-            None => self.admin || is_open(name),
+            None => self.admin || is_catalogue_event(name),
         }
     }
-}
-
-/// Whether events of this type are for everyone who may read: those of components.
-fn is_open(name: &str) -> bool {
-    name.starts_with("component.")
 }
 
 /// One client's place in the log.

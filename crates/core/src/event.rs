@@ -104,9 +104,22 @@ impl EventKind for Event {
     }
 }
 
-/// Declares every type of event once: its name, as stored and as sent.
+/// Declares every type of event once: its name, as stored and as sent. Those of the catalogue are for everyone who
+/// may read components, the others for administrators.
 macro_rules! events {
-    ($($name:ident = $type:literal),* $(,)?) => {
+    (
+        catalogue { $($catalogue:ident = $catalogue_type:literal,)* }
+        administration { $($administration:ident = $administration_type:literal,)* }
+    ) => {
+        /// The types of events about the catalogue. The other types are about users and tokens.
+        pub const CATALOGUE_EVENT_TYPES: &[&str] = &[$($catalogue_type),*];
+
+        events! {
+            $($catalogue = $catalogue_type,)*
+            $($administration = $administration_type,)*
+        }
+    };
+    ($($name:ident = $type:literal,)*) => {
         /// Everything that can happen. Clones share their data.
         #[derive(Debug, Clone)]
         #[expect(missing_docs, reason = "each is documented on the type of the same name")]
@@ -202,17 +215,33 @@ macro_rules! events {
 }
 
 events! {
-    ComponentCreated = "component.created",
-    ComponentUpdated = "component.updated",
-    ComponentDeleted = "component.deleted",
-    TokenCreated = "token.created",
-    TokenRevoked = "token.revoked",
-    UserCreated = "user.created",
-    UserUpdated = "user.updated",
-    UserDeleted = "user.deleted",
-    UserSignedIn = "user.signed_in",
-    UserSignedOut = "user.signed_out",
-    SignInRefused = "sign_in.refused",
+    catalogue {
+        ComponentCreated = "component.created",
+        ComponentUpdated = "component.updated",
+        ComponentDeleted = "component.deleted",
+    }
+    administration {
+        TokenCreated = "token.created",
+        TokenRevoked = "token.revoked",
+        UserCreated = "user.created",
+        UserUpdated = "user.updated",
+        UserDeleted = "user.deleted",
+        UserSignedIn = "user.signed_in",
+        UserSignedOut = "user.signed_out",
+        SignInRefused = "sign_in.refused",
+    }
+}
+
+/// Whether a type of event is about the catalogue. A type that this binary does not know is, if it has the noun of
+/// one that it knows.
+pub fn is_catalogue_event(type_name: &str) -> bool {
+    let asked = noun(type_name);
+    CATALOGUE_EVENT_TYPES.iter().any(|known| noun(known) == asked)
+}
+
+/// What a type of event is about: its name up to the point.
+fn noun(type_name: &str) -> &str {
+    type_name.split_once('.').map_or(type_name, |(noun, _)| noun)
 }
 
 /// An event as the log holds it. Clones share their data.

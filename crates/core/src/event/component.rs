@@ -48,3 +48,19 @@ impl ComponentDeleted {
         self.component.id.subject()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Event;
+
+    #[test]
+    fn an_event_of_the_first_release_can_still_be_read() {
+        let data = r#"{"component":{"id":"01930b6e-0000-7000-8000-000000000007","sku":null,"name":"74HC00",
+            "description":"","notes":"","manufacturer":null,"mpn":null,"barcode":null,"unit":"pcs",
+            "min_quantity":"0","unit_cost":null,"currency":null,"datasheet_url":null,"tags":[],
+            "custom_fields":{},"status":"active","created_at":"2026-11-22T08:00:00.000000Z",
+            "created_by":"cli","updated_at":"2026-11-22T08:00:00.000000Z","updated_by":"cli","version":1}}"#;
+        let event = Event::decode("component.created", 1, "components/1", data);
+        assert!(matches!(event, Ok(Event::ComponentCreated(_))), "{event:?}");
+    }
+}

@@ -41,13 +41,13 @@ impl fmt::Display for ComponentId {
 }
 
 macro_rules! declare {
-    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+    ($($(#[$attribute:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
         /// A kind of part that the organisation stocks. Responses, events and exports all use this representation.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
         pub struct Component {
             /// The id, which never changes and is never reused.
             pub id: ComponentId,
-            $($(#[$doc])+ pub $member: $type,)+
+            $($(#[$attribute])+ pub $member: $type,)+
             /// When it was created, to the microsecond.
             #[serde(with = "rfc3339")]
             pub created_at: OffsetDateTime,
@@ -72,10 +72,11 @@ macro_rules! declare {
         }
 
         /// A field of a component that users may set.
+        #[expect(missing_docs, reason = "each is documented on the field of Component that it names")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Field {
-            $($(#[$doc])+ $Variant,)+
+            $($Variant,)+
         }
 
         impl Field {

@@ -21,7 +21,7 @@ use super::{
 use crate::component_fields;
 
 macro_rules! declare {
-    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+    ($($(#[$attribute:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
         /// A JSON merge patch (RFC 7396) of a component: an absent member leaves its field unchanged, and `null`
         /// clears the field or resets it to its default.
         // It is read by `ComponentPatch::from_json` alone, which reports every error at once.

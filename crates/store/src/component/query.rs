@@ -7,7 +7,7 @@ use inventory_core::{Amount, ComponentId, Field, FieldKind, FieldValue, Seq, com
 use crate::{component::search::Search, entity::component::COLUMNS};
 
 macro_rules! declare {
-    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+    ($($(#[$attribute:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
         /// A column of a component, by which most lists can be filtered and some sorted.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "each is the field of Component of the same name")]

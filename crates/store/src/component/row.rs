@@ -4,12 +4,13 @@
 //! the row and in that of the component. So they are handed on as they are: to make a [`Component`] between the
 //! two took longer than everything else that a page is made with.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use inventory_core::{Amount, Component, ComponentId, Seq, from_micros, rfc3339};
 use serde::{
-    Deserialize, Serialize, Serializer,
-    ser::{Error, SerializeMap},
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, SeqAccess, Visitor},
+    ser::{Error as _, SerializeMap},
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -39,7 +40,7 @@ impl StoredComponent {
 
     /// The JSON of the component.
     pub fn json(&self) -> Result<ComponentJson<'_>, ReadError> {
-        ComponentJson::read(&self.row)
+        self.read()
     }
 
     /// Where it is in a list that is sorted by this column, in a walk that began after this event.
@@ -71,58 +72,89 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ReadError> {
 /// The JSON of a [`Component`], byte for byte as the component itself is written, out of the JSON of its row.
 #[derive(Debug)]
 pub struct ComponentJson<'a> {
-    values: [&'a RawValue; COLUMNS.len()],
+    members: [Member<'a>; COLUMNS.len()],
     version: u64,
 }
 
-impl<'a> ComponentJson<'a> {
-    fn read(row: &'a str) -> Result<Self, ReadError> {
-        let values: [&RawValue; COLUMNS.len()] = read(row)?;
-        let version = read(values[Column::Version as usize].get())?;
-        Ok(Self { values, version })
-    }
+/// A column, as it is read from the row to be written as the member of the component.
+#[derive(Debug)]
+enum Member<'a> {
+    /// The same in both.
+    Same(&'a RawValue),
+    Id(Uuid),
+    Amount(Option<i64>),
+    Time(i64),
+    Version(u64),
+    /// A text that is JSON.
+    Text(JsonText<'a>),
+}
 
+#[derive(Debug, Deserialize)]
+struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl ComponentJson<'_> {
     /// The version of the component.
     pub fn version(&self) -> u64 {
         self.version
     }
 }
 
+impl<'de> Deserialize<'de> for ComponentJson<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RowVisitor)
+    }
+}
+
+struct RowVisitor;
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = ComponentJson<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} columns of a component", COLUMNS.len())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<ComponentJson<'de>, A::Error> {
+        let mut members = [const { Member::Version(0) }; COLUMNS.len()];
+        let mut version = 0;
+        for (column, member) in Column::ALL.into_iter().zip(&mut members) {
+            let read = match column.column_type() {
+                ColumnType::Text => row.next_element()?.map(Member::Same),
+                ColumnType::Id => row.next_element()?.map(Member::Id),
+                ColumnType::Amount => row.next_element()?.map(Member::Amount),
+                ColumnType::Time => row.next_element()?.map(Member::Time),
+                ColumnType::Integer => row.next_element()?.map(|read| {
+                    version = read;
+                    Member::Version(read)
+                }),
+                ColumnType::Tags | ColumnType::CustomFields => row.next_element()?.map(Member::Text),
+            };
+            *member = read.ok_or_else(|| de::Error::custom("the row has too few columns"))?;
+        }
+        Ok(ComponentJson { members, version })
+    }
+}
+
 impl Serialize for ComponentJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(COLUMNS.len()))?;
-        for (column, value) in Column::ALL.into_iter().zip(self.values) {
-            members.serialize_entry(column.as_str(), &Member { column, value })?;
+        for (name, member) in COLUMNS.iter().zip(&self.members) {
+            members.serialize_entry(name, member)?;
         }
         members.end()
     }
 }
 
-/// The value of a column, which is written as the member of the component.
-struct Member<'a> {
-    column: Column,
-    value: &'a RawValue,
-}
-
-impl<'a> Member<'a> {
-    fn read<T: Deserialize<'a>, E: Error>(&self) -> Result<T, E> {
-        serde_json::from_str(self.value.get()).map_err(E::custom)
-    }
-}
-
 impl Serialize for Member<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.column.column_type() {
-            ColumnType::Text | ColumnType::Integer => self.value.serialize(serializer),
-            ColumnType::Id => self.read::<Uuid, S::Error>()?.serialize(serializer),
-            ColumnType::Amount => {
-                self.read::<Option<i64>, S::Error>()?.map(Amount::from_micros).serialize(serializer)
-            }
-            ColumnType::Time => rfc3339::serialize(&from_micros(self.read::<i64, S::Error>()?), serializer),
-            // A text that is JSON.
-            ColumnType::Tags | ColumnType::CustomFields => {
-                let text: Cow<'_, str> = self.read::<_, S::Error>()?;
-                serde_json::from_str::<&RawValue>(&text).map_err(S::Error::custom)?.serialize(serializer)
+        match self {
+            Self::Same(value) => value.serialize(serializer),
+            Self::Id(id) => id.serialize(serializer),
+            Self::Amount(micros) => micros.map(Amount::from_micros).serialize(serializer),
+            Self::Time(micros) => rfc3339::serialize(&from_micros(*micros), serializer),
+            Self::Version(version) => version.serialize(serializer),
+            Self::Text(JsonText(text)) => {
+                serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
             }
         }
     }

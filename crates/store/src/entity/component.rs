@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{db::insert::insert, error::ReadError};
 
 macro_rules! declare {
-    ($($(#[$doc:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
+    ($($(#[$attribute:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
         #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
         #[sea_orm(table_name = "component")]
         pub(crate) struct Model {
