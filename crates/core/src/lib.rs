@@ -61,9 +61,11 @@ pub use model::{
     clock::{Clock, from_micros, micros, rfc3339},
     component::{Component, ComponentId, Field},
     component_patch::{ComponentPatch, NewComponent},
+    custom_fields::{CustomFieldValue, CustomFields, CustomFieldsPatch},
     field_value::{FieldKind, FieldValue, FromJson, ValueError},
     merge_patch::{FieldError, ValidationErrors},
     scope::{Scope, Scopes},
+    tags::Tags,
     token::{Token, TokenId},
     user::{
         ClientAddress, Preferences, Role, SessionId, SignInRefusal, Theme, User, UserChange, UserField,

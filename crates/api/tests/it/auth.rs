@@ -25,7 +25,7 @@ async fn every_operation_but_the_open_ones_needs_a_token() {
     let operations = operations();
     let open: Vec<_> = operations.iter().filter(|(_, _, open)| *open).map(|(_, path, _)| path).collect();
     assert_eq!(open, ["/livez", "/problems/{slug}", "/readyz"]);
-    assert_eq!(operations.len(), 10);
+    assert!(operations.len() > open.len());
     for (method, path, open) in operations {
         let path = path.replace("{id}", "7").replace("{slug}", "unauthorized");
         for header in [None, Some("Bearer wrong"), Some("Basic dTpw"), Some("Bearer"), Some(SECRET)] {

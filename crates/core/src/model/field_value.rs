@@ -134,3 +134,8 @@ pub(super) fn expected(what: &str, found: &Value) -> ValueError {
     };
     ValueError(format!("must be {what}, not {found}").into())
 }
+
+/// Why a column that holds JSON cannot be read.
+pub(super) fn not_json(error: &serde_json::Error) -> ValueError {
+    ValueError(format!("is not the JSON that it should be: {error}").into())
+}

@@ -3,20 +3,20 @@
 //! Each text value is declared once with its pattern and its length. The check and the OpenAPI schema are
 //! both made from that declaration, so the document cannot promise what the service refuses.
 
-mod schema;
-
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    str::FromStr,
-    sync::LazyLock,
-};
+use std::{borrow::Cow, fmt, str::FromStr, sync::LazyLock};
 
 use regex::Regex;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr,
+        schema::{Schema, Type},
+    },
+};
 
 use super::{
     field_value::{FieldKind, FieldValue, FromJson, ValueError, expected, replaced_by_patch},
@@ -309,6 +309,18 @@ impl FieldValue for Amount {
     }
 }
 
+impl PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(Amount::PATTERN))
+            .examples([serde_json::Value::from("0.25")])
+            .into()
+    }
+}
+
+impl ToSchema for Amount {}
+
 /// Whether a component is in use.
 #[derive(
     Debug,
@@ -382,218 +394,6 @@ impl FieldValue for Status {
     }
 }
 
-/// A component's tags: a sorted set.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeSet<Tag>")]
-pub struct Tags(BTreeSet<Tag>);
-
-impl Tags {
-    /// How many tags a component may have.
-    pub const MAX_ITEMS: usize = 32;
-
-    /// The tags, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = &Tag> {
-        self.0.iter()
-    }
-
-    fn check_len(len: usize) -> Result<(), ValueError> {
-        if len <= Self::MAX_ITEMS {
-            return Ok(());
-        }
-        Err(ValueError(format!("must have at most {} items, and this has {len}", Self::MAX_ITEMS).into()))
-    }
-}
-
-impl TryFrom<BTreeSet<Tag>> for Tags {
-    type Error = ValueError;
-
-    fn try_from(tags: BTreeSet<Tag>) -> Result<Self, ValueError> {
-        Self::check_len(tags.len())?;
-        Ok(Self(tags))
-    }
-}
-
-impl FieldValue for Tags {
-    type Column = String;
-
-    replaced_by_patch! { kind: Tags, unset: Some(Self::default()) }
-
-    fn as_text(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-
-    fn to_column(&self) -> String {
-        // It has no map with keys other than strings, so it cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    fn from_column(column: String) -> Result<Self, ValueError> {
-        // Most components have none.
-        if column == "[]" {
-            return Ok(Self::default());
-        }
-        let tags: Vec<String> = serde_json::from_str(&column).map_err(|error| not_json(&error))?;
-        Ok(Self(tags.into_iter().map(Tag::stored).collect()))
-    }
-}
-
-impl FromJson for Tags {
-    fn from_json(value: Value) -> Result<Self, ValueError> {
-        let Value::Array(items) = value else {
-            return Err(expected("an array of strings", &value));
-        };
-        Self::check_len(items.len())?;
-        let tags = items.into_iter().enumerate().map(|(index, item)| {
-            Tag::from_json(item).map_err(|error| ValueError(format!("item {index} {error}").into()))
-        });
-        Ok(Self(tags.collect::<Result<_, _>>()?))
-    }
-}
-
-/// What a custom field holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum CustomFieldValue {
-    /// True or false.
-    Boolean(bool),
-    /// A JSON number, kept as it was written.
-    Number(serde_json::Number),
-    /// A text of at most [`CustomFieldText::CHARS`] characters.
-    Text(CustomFieldText),
-}
-
-impl FromJson for CustomFieldValue {
-    fn from_json(value: Value) -> Result<Self, ValueError> {
-        match value {
-            Value::Bool(value) => Ok(Self::Boolean(value)),
-            Value::Number(value) => Ok(Self::Number(value)),
-            Value::String(text) => text.try_into().map(Self::Text),
-            other => Err(expected("a string, a number or a boolean", &other)),
-        }
-    }
-}
-
-/// The fields that an organisation adds to a component by itself.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<CustomFieldName, CustomFieldValue>")]
-pub struct CustomFields(BTreeMap<CustomFieldName, CustomFieldValue>);
-
-impl CustomFields {
-    /// How many custom fields a component may have.
-    pub const MAX_ITEMS: usize = 64;
-
-    /// The fields, sorted by their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&CustomFieldName, &CustomFieldValue)> {
-        self.0.iter()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn check_len(len: usize) -> Result<(), ValueError> {
-        if len <= Self::MAX_ITEMS {
-            return Ok(());
-        }
-        Err(ValueError(format!("would have {len} fields; at most {} are allowed", Self::MAX_ITEMS).into()))
-    }
-
-    /// Applies a merge patch (RFC 7396) to these fields.
-    pub fn merge(&mut self, patch: CustomFieldsPatch) -> Result<(), ValueError> {
-        for (name, value) in patch.0 {
-            match value {
-                Some(value) => self.0.insert(name, value),
-                None => self.0.remove(&name),
-            };
-        }
-        Self::check_len(self.0.len())
-    }
-}
-
-impl TryFrom<BTreeMap<CustomFieldName, CustomFieldValue>> for CustomFields {
-    type Error = ValueError;
-
-    fn try_from(fields: BTreeMap<CustomFieldName, CustomFieldValue>) -> Result<Self, ValueError> {
-        Self::check_len(fields.len())?;
-        Ok(Self(fields))
-    }
-}
-
-impl FieldValue for CustomFields {
-    type Patch = Option<CustomFieldsPatch>;
-    type PatchSchema = CustomFieldsPatch;
-    type Column = String;
-
-    const KIND: FieldKind = FieldKind::CustomFields;
-
-    fn unset() -> Option<Self> {
-        Some(Self::default())
-    }
-
-    fn patch_from_json(value: Value) -> Result<Self::Patch, ValueError> {
-        if value.is_null() { Ok(None) } else { CustomFieldsPatch::from_json(value).map(Some) }
-    }
-
-    fn patched(present: Option<&Self>, patch: Self::Patch) -> Result<Self, ValueError> {
-        let Some(patch) = patch else { return Ok(Self::default()) };
-        let mut fields = present.cloned().unwrap_or_default();
-        fields.merge(patch)?;
-        Ok(fields)
-    }
-
-    fn as_text(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-
-    fn to_column(&self) -> String {
-        // It has no map with keys other than strings, so it cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    fn from_column(column: String) -> Result<Self, ValueError> {
-        // Most components have none.
-        if column == "{}" {
-            Ok(Self::default())
-        } else {
-            serde_json::from_str(&column).map_err(|error| not_json(&error))
-        }
-    }
-}
-
-fn not_json(error: &serde_json::Error) -> ValueError {
-    ValueError(format!("is not the JSON that it should be: {error}").into())
-}
-
-/// A merge patch of custom fields: `None` removes a field.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(transparent)]
-pub struct CustomFieldsPatch(pub BTreeMap<CustomFieldName, Option<CustomFieldValue>>);
-
-impl FromJson for CustomFieldsPatch {
-    fn from_json(value: Value) -> Result<Self, ValueError> {
-        let Value::Object(members) = value else {
-            return Err(expected("an object", &value));
-        };
-        if members.len() > CustomFields::MAX_ITEMS {
-            return Err(ValueError(format!("must have at most {} members", CustomFields::MAX_ITEMS).into()));
-        }
-        let members = members.into_iter().map(|(name, value)| {
-            let value = match value {
-                Value::Null => None,
-                value => Some(
-                    CustomFieldValue::from_json(value)
-                        .map_err(|error| ValueError(format!("member {name:?} {error}").into()))?,
-                ),
-            };
-            let name = CustomFieldName::try_from(name.clone())
-                .map_err(|error| ValueError(format!("the name {name:?} {error}").into()))?;
-            Ok((name, value))
-        });
-        Ok(Self(members.collect::<Result<_, _>>()?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -642,16 +442,5 @@ mod tests {
         for bad in ["", "-1", "1e3", "01", ".5", "1.", "0.0000001", "1000000000000", "NaN"] {
             assert!(bad.parse::<Amount>().is_err(), "{bad:?} was taken for an amount");
         }
-    }
-
-    #[test]
-    fn no_limit_is_bypassed_by_deserialising() {
-        let tags: Vec<_> = (0..=Tags::MAX_ITEMS).map(|n| format!("t{n}")).collect();
-        let read = |items: &[String]| serde_json::from_value::<Tags>(serde_json::json!(items));
-        assert!(read(&tags[1..]).is_ok());
-        assert_eq!(read(&tags).unwrap_err().to_string(), "must have at most 32 items, and this has 33");
-        let fields: BTreeMap<_, _> = (0..=CustomFields::MAX_ITEMS).map(|n| (format!("f{n}"), n)).collect();
-        let error = serde_json::from_value::<CustomFields>(serde_json::json!(fields)).unwrap_err();
-        assert_eq!(error.to_string(), "would have 65 fields; at most 64 are allowed");
     }
 }
