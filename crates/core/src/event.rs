@@ -112,7 +112,7 @@ macro_rules! events {
         administration { $($administration:ident = $administration_type:literal,)* }
     ) => {
         /// The types of events about the catalogue. The other types are about users and tokens.
-        pub const CATALOGUE_EVENT_TYPES: &[&str] = &[$($catalogue_type),*];
+        const CATALOGUE_EVENT_TYPES: &[&str] = &[$($catalogue_type),*];
 
         events! {
             $($catalogue = $catalogue_type,)*
@@ -232,14 +232,14 @@ events! {
     }
 }
 
-/// Whether a type of event is about the catalogue. A type that this binary does not know is, if it has the noun of
-/// one that it knows.
+/// Whether events of this type are about the catalogue. An unknown type counts if the part before its dot is that of
+/// a known one.
 pub fn is_catalogue_event(type_name: &str) -> bool {
     let asked = noun(type_name);
     CATALOGUE_EVENT_TYPES.iter().any(|known| noun(known) == asked)
 }
 
-/// What a type of event is about: its name up to the point.
+/// What a type of event is about: its name up to the dot.
 fn noun(type_name: &str) -> &str {
     type_name.split_once('.').map_or(type_name, |(noun, _)| noun)
 }

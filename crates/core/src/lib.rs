@@ -48,9 +48,9 @@ pub use bus::{
 };
 pub use core_task::{CoreTask, CoreTasks};
 pub use event::{
-    CATALOGUE_EVENT_TYPES, ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES,
-    Event, EventEnvelope, EventId, EventKind, Origin, Seq, SignInRefused, TokenCreated, TokenRevoked,
-    UnknownEvent, UserCreated, UserDeleted, UserSignedIn, UserSignedOut, UserUpdated,
+    ComponentCreated, ComponentDeleted, ComponentUpdated, DecodeError, EVENT_TYPES, Event, EventEnvelope,
+    EventId, EventKind, Origin, Seq, SignInRefused, TokenCreated, TokenRevoked, UnknownEvent, UserCreated,
+    UserDeleted, UserSignedIn, UserSignedOut, UserUpdated,
     cloud_event::CloudEvent,
     is_catalogue_event,
     log::{EventLog, LogError},

@@ -311,20 +311,21 @@ leaves the field unchanged. A field that no column fills is left unchanged, and 
 its field. Spaces around a cell are removed, except for description and notes. The fields are:
 
 {}
-  custom_fields is a JSON object with all custom fields; custom_fields.NAME is one of them, as text.
+
+custom_fields is a JSON object with all custom fields; custom_fields.NAME is one of them, as text.
 
 A column `id`, as `export` writes it, takes precedence: if a component with the id exists, the row
 updates that component, even if the sku is empty or different.
 
   inventory import parts.csv --map 'sku={{library}}/{{part_number}}' --map 'name={{part_number}}'",
-        Field::ALL.chunks(6).map(field_line).collect::<String>()
+        Field::ALL.chunks(6).map(field_line).collect::<Vec<_>>().join(",\n")
     )
 }
 
 /// A line of the help that names these fields.
 fn field_line(fields: &[Field]) -> String {
     let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
-    format!("  {}\n", names.join(", "))
+    format!("  {}", names.join(", "))
 }
 
 /// Options of `backup`.

@@ -22,7 +22,7 @@ pub(crate) struct ListColumn {
     by_default: bool,
 }
 
-/// The columns of the list that are no fields: who made and last changed a component, and when.
+/// The columns of the list that are not fields: who made and last changed a component, and when.
 const CHANGES: [ListColumn; 4] = [
     change(Column::CreatedAt, "Created", "time"),
     change(Column::CreatedBy, "Created by", ""),

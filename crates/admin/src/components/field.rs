@@ -9,7 +9,7 @@ pub(crate) struct FieldView {
     pub(crate) label: &'static str,
     /// The heading of its column in the list, which has less room.
     pub(crate) heading: &'static str,
-    /// What helps to fill it in.
+    /// The help text below the input.
     pub(crate) help: &'static str,
     pub(crate) input: InputKind,
     /// The class of its cells in the list.
@@ -33,7 +33,7 @@ pub(crate) enum InputKind {
     CustomFields,
 }
 
-/// The fields of the form, under the headings that it has. Custom fields follow by themselves.
+/// The fields of the form, under the headings that it has. Custom fields have their own section after these.
 pub(super) const GROUPS: [(&str, &[Field]); 4] = [
     ("Identity", &[Field::Name, Field::Sku, Field::Status, Field::Description]),
     ("Sourcing", &[Field::Manufacturer, Field::Mpn, Field::DatasheetUrl, Field::Barcode]),
@@ -59,7 +59,7 @@ pub(super) const LISTED: [Field; 14] = [
     Field::Notes,
 ];
 
-/// The fields that many components may share, and so be given the same of.
+/// The fields that can be set to one value for many components at once.
 pub(super) const SHARED: [Field; 6] =
     [Field::Manufacturer, Field::Unit, Field::MinQuantity, Field::UnitCost, Field::Currency, Field::Notes];
 

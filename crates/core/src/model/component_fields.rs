@@ -11,8 +11,8 @@
 /// ```
 ///
 /// `member` is the name on the wire and that of the column, and `Variant` the name in [`Field`](crate::Field). The
-/// type in [`Component`](crate::Component) is a [`FieldValue`](crate::FieldValue). A field that is added later and is no
-/// `Option` has `#[serde(default)]` too, because older events do not have it. `CONTRIBUTING.md` lists what else a
+/// type in [`Component`](crate::Component) is a [`FieldValue`](crate::FieldValue). A field added later that is not an
+/// `Option` also needs `#[serde(default)]`, because older events lack it. `CONTRIBUTING.md` lists what else a
 /// new field needs.
 #[macro_export]
 macro_rules! component_fields {

@@ -121,10 +121,9 @@ impl FieldValue for CustomFields {
     fn from_column(column: String) -> Result<Self, ValueError> {
         // Most components have none.
         if column == "{}" {
-            Ok(Self::default())
-        } else {
-            serde_json::from_str(&column).map_err(|error| not_json(&error))
+            return Ok(Self::default());
         }
+        serde_json::from_str(&column).map(Self).map_err(|error| not_json(&error))
     }
 }
 

@@ -32,7 +32,7 @@ pub enum FieldKind {
 pub trait FieldValue: PartialEq + Sized {
     /// What a merge patch has for the field.
     type Patch;
-    /// The type whose schema describes [`Self::Patch`] in OpenAPI, but for `null`.
+    /// The type whose schema describes [`Self::Patch`] in OpenAPI, apart from `null`.
     type PatchSchema: ToSchema;
     /// What the column holds: `String`, `i64`, or an `Option` of one of them.
     type Column;
@@ -48,7 +48,7 @@ pub trait FieldValue: PartialEq + Sized {
     /// Reads the member of a merge patch.
     fn patch_from_json(value: Value) -> Result<Self::Patch, ValueError>;
 
-    /// The value that a patch makes of the present one; there is none in a new component.
+    /// Applies a patch to the present value (`None` in a new component).
     fn patched(present: Option<&Self>, patch: Self::Patch) -> Result<Self, ValueError>;
 
     /// The value as one text, the empty one if it is absent. `None` for lists and maps.
@@ -137,5 +137,5 @@ pub(super) fn expected(what: &str, found: &Value) -> ValueError {
 
 /// Why a column that holds JSON cannot be read.
 pub(super) fn not_json(error: &serde_json::Error) -> ValueError {
-    ValueError(format!("is not the JSON that it should be: {error}").into())
+    ValueError(format!("is not valid JSON for this field: {error}").into())
 }

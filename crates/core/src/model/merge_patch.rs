@@ -39,14 +39,14 @@ fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The members of a merge patch, taken one by one; what is left at the end is not known.
+/// The members of a merge patch, taken one by one; what is left at the end is unknown.
 pub(super) struct PatchReader {
     members: Map<String, Value>,
     errors: Vec<FieldError>,
 }
 
 impl PatchReader {
-    /// Refuses what is no object.
+    /// Fails unless the patch is an object.
     pub(super) fn new(patch: Value) -> Result<Self, ValidationErrors> {
         match patch {
             Value::Object(members) => Ok(Self { members, errors: Vec::new() }),
@@ -57,7 +57,7 @@ impl PatchReader {
         }
     }
 
-    /// The patch of a field, if there is one and it is right.
+    /// The patch of a field, if there is one and it is valid.
     pub(super) fn take<T: FieldValue>(&mut self, name: &str) -> Option<T::Patch> {
         let patch = T::patch_from_json(self.members.remove(name)?);
         patch.map_err(|error| self.errors.extend(invalid(name)(error).0)).ok()

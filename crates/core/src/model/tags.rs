@@ -58,7 +58,7 @@ impl FieldValue for Tags {
     }
 
     fn to_column(&self) -> String {
-        // It has no map with keys other than strings, so it cannot fail.
+        // A list of strings always serialises.
         serde_json::to_string(self).unwrap_or_default()
     }
 

@@ -8,7 +8,7 @@ use crate::{component::search::Search, entity::component::COLUMNS};
 
 macro_rules! declare {
     ($($(#[$attribute:meta])+ $member:ident: $Variant:ident($type:ty => $column:ty), $patch_doc:literal;)+) => {
-        /// A column of a component, by which most lists can be filtered and some sorted.
+        /// A column of a component. Lists can be filtered by most columns and sorted by some.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "each is the field of Component of the same name")]
         pub enum Column {
@@ -290,7 +290,7 @@ impl Column {
         )
     }
 
-    /// The operators that a filter on it takes: none if there is no filter on it.
+    /// The operators that a filter on it takes: empty if lists cannot be filtered by it.
     pub fn operators(self) -> Vec<Operator> {
         use Operator::{AtLeast, AtMost, Contains, Equal, In, IsNull};
         let mut operators = match self.column_type() {

@@ -76,7 +76,7 @@ pub struct ComponentJson<'a> {
     version: u64,
 }
 
-/// A column, as it is read from the row to be written as the member of the component.
+/// A column of the row, in the form in which it is written to the JSON.
 #[derive(Debug)]
 enum Member<'a> {
     /// The same in both.
@@ -86,7 +86,7 @@ enum Member<'a> {
     Time(i64),
     Version(u64),
     /// A text that is JSON.
-    Text(JsonText<'a>),
+    Json(JsonText<'a>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for RowVisitor {
                     version = read;
                     Member::Version(read)
                 }),
-                ColumnType::Tags | ColumnType::CustomFields => row.next_element()?.map(Member::Text),
+                ColumnType::Tags | ColumnType::CustomFields => row.next_element()?.map(Member::Json),
             };
             *member = read.ok_or_else(|| de::Error::custom("the row has too few columns"))?;
         }
@@ -153,7 +153,7 @@ impl Serialize for Member<'_> {
             Self::Amount(micros) => micros.map(Amount::from_micros).serialize(serializer),
             Self::Time(micros) => rfc3339::serialize(&from_micros(*micros), serializer),
             Self::Version(version) => version.serialize(serializer),
-            Self::Text(JsonText(text)) => {
+            Self::Json(JsonText(text)) => {
                 serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
             }
         }
