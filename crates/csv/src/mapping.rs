@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use inventory_core::{CustomFieldName, Field};
+use inventory_core::{CustomFieldName, Field, FieldKind};
 
 /// What a cell, or several of them, can fill.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl TargetField {
 
     /// Whether spaces at the ends are part of the text. Elsewhere they cannot be, so they are dropped.
     fn keeps_spaces(&self) -> bool {
-        matches!(self, Self::Field(Field::Description | Field::Notes))
+        matches!(self, Self::Field(field) if field.kind() == FieldKind::Lines)
     }
 }
 

@@ -306,13 +306,12 @@ impl Draft {
                     _ => self.fault(filling, "must be a JSON object".to_owned(), &text),
                 }
             }
-            TargetField::Field(field @ (Field::Sku | Field::Name)) if text.is_empty() => {
-                // A component cannot do without a name. Whether it can without a sku depends on its id.
-                if *field == Field::Name {
-                    self.fault(filling, "must not be empty".to_owned(), "");
-                } else {
-                    self.members.insert(field.as_str().to_owned(), Value::Null);
-                }
+            TargetField::Field(field) if field.is_required() && text.is_empty() => {
+                self.fault(filling, "must not be empty".to_owned(), "");
+            }
+            // Whether a component can do without a sku depends on its id.
+            TargetField::Field(Field::Sku) if text.is_empty() => {
+                self.members.insert(Field::Sku.as_str().to_owned(), Value::Null);
             }
             TargetField::Field(field) => {
                 let value = match field {

@@ -7,7 +7,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use inventory_core::{Field, Role, Scope, UserName};
+use inventory_core::{Field, FieldKind, Role, Scope, UserName};
 use inventory_csv::Mapping;
 use inventory_http::TrustedProxies;
 use secrecy::SecretString;
@@ -301,6 +301,11 @@ pub(crate) struct Import {
 }
 
 fn import_help() -> String {
+    let names = |fields: &[Field]| fields.iter().map(|field| field.as_str()).collect::<Vec<_>>();
+    let multiline: Vec<_> = Field::ALL.into_iter().filter(|field| field.kind() == FieldKind::Lines).collect();
+    let multiline = names(&multiline).join(" and ");
+    let lines = Field::ALL.chunks(6).map(|fields| format!("  {}", names(fields).join(", ")));
+    let fields = lines.collect::<Vec<_>>().join(",\n");
     format!(
         "\
 Each row is one component, identified by its sku. If a component with the sku exists, the row
@@ -308,24 +313,17 @@ updates the fields that differ; otherwise the row creates a component.
 
 A column with the name of a field fills that field, unless --map says otherwise; `--map FIELD=`
 leaves the field unchanged. A field that no column fills is left unchanged, and an empty cell clears
-its field. Spaces around a cell are removed, except for description and notes. The fields are:
+its field. Spaces around a cell are removed, except for {multiline}. The fields are:
 
-{}
+{fields}
 
 custom_fields is a JSON object with all custom fields; custom_fields.NAME is one of them, as text.
 
 A column `id`, as `export` writes it, takes precedence: if a component with the id exists, the row
 updates that component, even if the sku is empty or different.
 
-  inventory import parts.csv --map 'sku={{library}}/{{part_number}}' --map 'name={{part_number}}'",
-        Field::ALL.chunks(6).map(field_line).collect::<Vec<_>>().join(",\n")
+  inventory import parts.csv --map 'sku={{library}}/{{part_number}}' --map 'name={{part_number}}'"
     )
-}
-
-/// A line of the help that names these fields.
-fn field_line(fields: &[Field]) -> String {
-    let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
-    format!("  {}", names.join(", "))
 }
 
 /// Options of `backup`.

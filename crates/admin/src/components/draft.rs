@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use inventory_core::{
-    Component, ComponentPatch, CustomFieldValue, CustomFields, Field, FieldError, NewComponent, Tag,
-    ValidationErrors,
+    Component, ComponentPatch, CustomFieldValue, CustomFields, Field, FieldError, FieldKind, NewComponent,
+    Tag, ValidationErrors,
 };
 use serde_json::{Map, Number, Value};
 
-use super::field::{InputKind, view};
 use crate::form_data::FormData;
 
 /// The fields that are one text each: all but the custom fields.
@@ -215,12 +214,11 @@ pub(super) fn text(component: &Component, field: Field) -> String {
 
 /// A typed text as the member of a patch. Spaces around it are a slip, but where text has lines.
 pub(super) fn json(field: Field, typed: &str) -> Value {
-    let lines = view(field).input == InputKind::Lines;
-    let text = if lines { newlines(typed) } else { typed.trim().to_owned() };
+    let text = if field.kind() == FieldKind::Lines { newlines(typed) } else { typed.trim().to_owned() };
     match field {
         Field::Tags => text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect(),
-        // Required: an empty one is to be refused as empty, not as absent.
-        Field::Name => Value::String(text),
+        // An empty one is to be refused as empty, not as absent.
+        _ if field.is_required() => Value::String(text),
         _ if text.is_empty() => Value::Null,
         Field::Currency => Value::String(text.to_ascii_uppercase()),
         _ => Value::String(text),

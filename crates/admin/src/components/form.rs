@@ -68,7 +68,7 @@ fn input(field: Field, draft: &Draft, errors: &[FieldError]) -> Input {
         label,
         help,
         kind,
-        required: field == Field::Name,
+        required: field.is_required(),
         value: draft.text(field).to_owned(),
         error: error_of(errors, field).map(|error| complaint(field, &error)),
     }

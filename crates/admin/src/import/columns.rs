@@ -108,7 +108,7 @@ impl ColumnsPage {
 
     /// Whether a component cannot be created without a field.
     fn is_needed(field: Field) -> bool {
-        matches!(field, Field::Sku | Field::Name)
+        field == Field::Sku || field.is_required()
     }
 
     fn has_id(&self) -> bool {

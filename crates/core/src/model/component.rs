@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{actor::Actor, clock::rfc3339, field_value::FieldValue};
+use super::{
+    actor::Actor,
+    clock::rfc3339,
+    field_value::{FieldKind, FieldValue},
+};
 use crate::component_fields;
 
 /// The identity of a component: a UUID of version 7 (RFC 9562), so that ids sort by the time of creation.
@@ -83,6 +87,20 @@ macro_rules! declare {
             /// All of them, in the order of [`Component`].
             pub const ALL: [Self; [$(Self::$Variant),+].len()] = [$(Self::$Variant),+];
 
+            /// What kind of value it has.
+            pub fn kind(self) -> FieldKind {
+                match self {
+                    $(Self::$Variant => <$type>::KIND,)+
+                }
+            }
+
+            /// Whether no component can be created without it.
+            pub fn is_required(self) -> bool {
+                match self {
+                    $(Self::$Variant => <$type>::unset().is_none(),)+
+                }
+            }
+
             /// The name on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -111,5 +129,14 @@ mod tests {
         let at = OffsetDateTime::UNIX_EPOCH;
         let component = new.unwrap().create(ComponentId(Uuid::nil()), at, Actor::cli()).unwrap();
         insta::assert_json_snapshot!(component);
+    }
+
+    #[test]
+    fn all_fields_but_tags_and_custom_fields_are_one_text() {
+        // The CSV writer and the forms of the web admin ask for the text, and treat these two by themselves.
+        let other = Field::ALL
+            .into_iter()
+            .filter(|field| matches!(field.kind(), FieldKind::Tags | FieldKind::CustomFields));
+        assert_eq!(other.collect::<Vec<_>>(), [Field::Tags, Field::CustomFields]);
     }
 }

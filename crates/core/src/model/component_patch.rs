@@ -52,13 +52,6 @@ macro_rules! declare {
         }
 
         impl NewComponent {
-            /// The fields without which no component can be created.
-            fn required() -> impl Iterator<Item = &'static str> {
-                [$((stringify!($member), <$type>::unset().is_none())),+]
-                    .into_iter()
-                    .filter_map(|(name, required)| required.then_some(name))
-            }
-
             /// The component in its first version.
             pub fn create(
                 self,
@@ -100,6 +93,11 @@ impl ComponentPatch {
     }
 }
 
+/// The names of the fields without which no component can be created.
+fn required() -> impl Iterator<Item = &'static str> {
+    Field::ALL.into_iter().filter(|field| field.is_required()).map(Field::as_str)
+}
+
 /// What a component is made from: a patch that has every required field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -109,10 +107,9 @@ impl NewComponent {
     /// Reads a new component and reports every member that is missing, wrong or not known.
     pub fn from_json(value: Value) -> Result<Self, ValidationErrors> {
         let missing: Vec<_> = match &value {
-            Value::Object(members) => Self::required()
-                .filter(|name| !members.contains_key(*name))
-                .map(FieldError::missing)
-                .collect(),
+            Value::Object(members) => {
+                required().filter(|name| !members.contains_key(*name)).map(FieldError::missing).collect()
+            }
             _ => Vec::new(),
         };
         match ComponentPatch::from_json(value) {
@@ -156,7 +153,7 @@ impl ToSchema for ComponentPatch {
 
 impl PartialSchema for NewComponent {
     fn schema() -> RefOr<Schema> {
-        Self::required()
+        required()
             .fold(schema_of_patch(), ObjectBuilder::required)
             .description(Some("The members of a new component; only the name is required."))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)))

@@ -1,4 +1,4 @@
-//! What a type must offer to be the type of a component's field.
+//! What a type must offer to be the type of a resource's field.
 
 use std::borrow::Cow;
 
@@ -21,13 +21,16 @@ pub trait FromJson: Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum FieldKind {
-    Text,
+    /// One line of text.
+    Line,
+    /// Text of several lines, in which spaces at the ends count.
+    Lines,
     Amount,
     Tags,
     CustomFields,
 }
 
-/// The value of a field of a component: how a merge patch (RFC 7396) changes it, and how a column of the
+/// The value of a field of a resource: how a merge patch (RFC 7396) changes it, and how a column of the
 /// database holds it.
 pub trait FieldValue: PartialEq + Sized {
     /// What a merge patch has for the field.
@@ -39,10 +42,10 @@ pub trait FieldValue: PartialEq + Sized {
 
     /// What kind of value it is.
     const KIND: FieldKind;
-    /// Whether a component may have no value in the field.
+    /// Whether a resource may have no value in the field.
     const NULLABLE: bool = false;
 
-    /// The value in a component that was created without one. `None` if the field is required.
+    /// The value in a resource created without one. `None` if the field is required.
     fn unset() -> Option<Self>;
 
     /// Reads the member of a merge patch.
@@ -61,11 +64,11 @@ pub trait FieldValue: PartialEq + Sized {
     fn from_column(column: Self::Column) -> Result<Self, ValueError>;
 }
 
-/// The part of [`FieldValue`] that is the same for all types which a patch replaces as a whole. `unset` is the
-/// value of a component that was created without one, which `null` in a patch sets, too.
+/// The part of [`FieldValue`] that is the same for all types which a patch replaces as a whole. `unset` is the value in
+/// a component created without one; `null` in a patch sets it too.
 macro_rules! replaced_by_patch {
-    (kind: $kind:ident, unset: $unset:expr) => {
-        const KIND: FieldKind = FieldKind::$kind;
+    (kind: $kind:expr, unset: $unset:expr) => {
+        const KIND: FieldKind = $kind;
 
         type Patch = Self;
         type PatchSchema = Self;

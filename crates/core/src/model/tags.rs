@@ -51,7 +51,7 @@ impl TryFrom<BTreeSet<Tag>> for Tags {
 impl FieldValue for Tags {
     type Column = String;
 
-    replaced_by_patch! { kind: Tags, unset: Some(Self::default()) }
+    replaced_by_patch! { kind: FieldKind::Tags, unset: Some(Self::default()) }
 
     fn as_text(&self) -> Option<Cow<'_, str>> {
         None

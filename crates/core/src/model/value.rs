@@ -33,15 +33,22 @@ const LINES: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$";
 const LINES_RULE: &str = "must not hold control characters other than tabs and line ends";
 
 /// Declares a text value: a newtype that only holds what its pattern and its length allow. A component that is
-/// created without a field of the type has `default` in it; without a default the field is required.
+/// created without a field of the type has `default` in it; without a default the field is required, unless it is an
+/// `Option`.
 macro_rules! text_value {
+    (@kind) => {
+        FieldKind::Line
+    };
+    (@kind $kind:ident) => {
+        FieldKind::$kind
+    };
     (@unset) => {
         None
     };
     (@unset $default:literal) => {
         Some(Self($default.to_owned()))
     };
-    ($(#[$doc:meta])* $name:ident, chars: $min:literal..=$max:literal, pattern: $pattern:expr, rule: $rule:expr, example: $example:literal $(, default: $default:literal)?) => {
+    ($(#[$doc:meta])* $name:ident, chars: $min:literal..=$max:literal, pattern: $pattern:expr, rule: $rule:expr, example: $example:literal $(, default: $default:literal)? $(, kind: $kind:ident)?) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
         #[serde(try_from = "String")]
@@ -130,7 +137,7 @@ macro_rules! text_value {
         impl FieldValue for $name {
             type Column = String;
 
-            replaced_by_patch! { kind: Text, unset: text_value!(@unset $($default)?) }
+            replaced_by_patch! { kind: text_value!(@kind $($kind)?), unset: text_value!(@unset $($default)?) }
 
             fn as_text(&self) -> Option<Cow<'_, str>> {
                 Some(Cow::Borrowed(&self.0))
@@ -165,11 +172,11 @@ text_value! {
 }
 text_value! {
     /// What a component is, in a sentence or a few.
-    Description, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "Quad 2-input NAND gate", default: ""
+    Description, chars: 0..=2000, pattern: LINES, rule: LINES_RULE, example: "Quad 2-input NAND gate", default: "", kind: Lines
 }
 text_value! {
     /// Free notes.
-    Notes, chars: 0..=10000, pattern: LINES, rule: LINES_RULE, example: "", default: ""
+    Notes, chars: 0..=10000, pattern: LINES, rule: LINES_RULE, example: "", default: "", kind: Lines
 }
 text_value! {
     /// Who makes the component.
@@ -294,7 +301,7 @@ impl FromJson for Amount {
 impl FieldValue for Amount {
     type Column = i64;
 
-    replaced_by_patch! { kind: Amount, unset: Some(Self::default()) }
+    replaced_by_patch! { kind: FieldKind::Amount, unset: Some(Self::default()) }
 
     fn as_text(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Owned(self.to_string()))
@@ -379,7 +386,7 @@ impl FromJson for Status {
 impl FieldValue for Status {
     type Column = String;
 
-    replaced_by_patch! { kind: Text, unset: Some(Self::default()) }
+    replaced_by_patch! { kind: FieldKind::Line, unset: Some(Self::default()) }
 
     fn as_text(&self) -> Option<Cow<'_, str>> {
         Some(Cow::Borrowed(self.as_str()))

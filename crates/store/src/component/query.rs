@@ -102,7 +102,7 @@ pub enum ColumnType {
 impl From<FieldKind> for ColumnType {
     fn from(kind: FieldKind) -> Self {
         match kind {
-            FieldKind::Text => Self::Text,
+            FieldKind::Line | FieldKind::Lines => Self::Text,
             FieldKind::Amount => Self::Amount,
             FieldKind::Tags => Self::Tags,
             FieldKind::CustomFields => Self::CustomFields,

@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use inventory_core::{Actor, Component, ComponentId, FieldValue, component_fields, from_micros, micros};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -63,15 +65,17 @@ macro_rules! declare {
 
             fn try_from(row: Model) -> Result<Self, ReadError> {
                 let id = row.id;
-                let corrupt = |column: &str| ReadError::Corrupt(format!("the {column} of component {id}"));
+                let corrupt = |column: &str, error: &dyn Display| {
+                    ReadError::Corrupt(format!("the {column} of component {id}: {error}"))
+                };
                 Ok(Self {
                     id: ComponentId(id),
-                    $($member: <$type>::from_column(row.$member).map_err(|_| corrupt(stringify!($member)))?,)+
+                    $($member: <$type>::from_column(row.$member).map_err(|error| corrupt(stringify!($member), &error))?,)+
                     created_at: from_micros(row.created_at),
                     created_by: Actor::stored(&row.created_by),
                     updated_at: from_micros(row.updated_at),
                     updated_by: Actor::stored(&row.updated_by),
-                    version: u64::try_from(row.version).map_err(|_| corrupt("version"))?,
+                    version: u64::try_from(row.version).map_err(|error| corrupt("version", &error))?,
                 })
             }
         }
@@ -99,7 +103,7 @@ pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A row as one JSON text: an array of its columns. One text is read several times as fast as twenty-one values,
+/// A row as one JSON text: an array of its columns. One text is read several times as fast as the values of its columns,
 /// each of which the driver would copy by itself.
 pub(crate) fn json_row(backend: DbBackend) -> String {
     let (array, id, text) = match backend {
