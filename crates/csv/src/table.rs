@@ -75,12 +75,19 @@ pub struct Form<'a> {
     pub max_custom_values: usize,
 }
 
+fn header_fault(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => "is not text in UTF-8".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    }
+}
+
 /// What is wrong with a file as a whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
     /// The first line is not one of CSV.
-    #[error("the header of the file cannot be read: {0}")]
+    #[error("the header of the file {}", header_fault(.0))]
     Header(csv::Error),
     /// There is no first line.
     #[error("the file is empty: it must begin with a header that names the columns")]

@@ -81,10 +81,10 @@ async fn import(backend: &Backend, table: &Table, dry_run: bool) -> anyhow::Resu
         if dry_run {
             writeln!(
                 stdout(),
-                "would create {created}, update {updated}, leave {unchanged} unchanged; {bad_rows} bad rows"
+                "would create {created}, update {updated}, leave {unchanged} unchanged; bad rows: {bad_rows}"
             )?;
         } else if bad_rows > 0 {
-            say(&format!("error: nothing was changed, because {bad_rows} rows are bad"));
+            say(&format!("error: nothing was changed; bad rows: {bad_rows}"));
         }
         if bad_rows > 0 {
             return Err(Reported.into());

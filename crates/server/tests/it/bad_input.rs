@@ -28,12 +28,12 @@ fn every_bad_row_is_reported_with_line_column_expected_and_found() {
         let dry = run_with(&database, &["import", "-", "--dry-run"], &[], BAD.as_bytes());
         assert_eq!(dry.code, 1, "{}", dry.stderr);
         insta::assert_snapshot!("bad_rows", dry.stderr);
-        assert_eq!(dry.stdout, "would create 2, update 0, leave 0 unchanged; 8 bad rows\n");
+        assert_eq!(dry.stdout, "would create 2, update 0, leave 0 unchanged; bad rows: 8\n");
 
         let real = run_with(&database, &["import", "-"], &[], BAD.as_bytes());
         assert_eq!(complaints(&real.stderr), complaints(&dry.stderr));
         let complaint = real.failed(1);
-        assert!(complaint.ends_with("error: nothing was changed, because 8 rows are bad\n"), "{complaint}");
+        assert!(complaint.ends_with("error: nothing was changed; bad rows: 8\n"), "{complaint}");
         let report = crate::command::run(&database, &["check"]).ok();
         assert!(report.contains("Checked 0 components and 0 events"), "{report}");
     }
@@ -60,6 +60,9 @@ fn what_is_wrong_with_the_whole_is_one_sentence() {
     assert!(complaint(&[], "part,name\nA,a\n").contains("no column fills the sku"));
     assert!(complaint(&["--map", "sku={pn}"], "part,name\nA,a\n").contains("its columns are part, name"));
     assert!(complaint(&[], "sku,name,name\nA,a,b\n").contains("\"name\" appears twice"));
+    let utf_16: Vec<u8> = "\u{feff}sku,name\nA,a\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let complaint = run_with(&database, &["import", "-"], &[], &utf_16).failed(1);
+    assert_eq!(complaint, "error: the header of the file is not text in UTF-8\n");
     let complaint = run_with(&database, &["import", "/no/such/file.csv"], &[], b"").failed(1);
     assert!(complaint.contains("cannot read /no/such/file.csv"), "{complaint}");
     for map in ["name", "colour={a}", "name={a", "custom_fields.Pins={a}"] {

@@ -59,7 +59,7 @@ async fn rows_create_update_and_leave_alone() {
 
         let second = "sku,name,tags\nA,a,\"y,x\"\nB,changed,\nD,d,z\n";
         let dry = route.import(second, &["--dry-run"]).ok();
-        assert_eq!(dry, "would create 1, update 1, leave 1 unchanged; 0 bad rows\n");
+        assert_eq!(dry, "would create 1, update 1, leave 1 unchanged; bad rows: 0\n");
         assert_eq!(route.import(second, &[]).ok(), "created 1, updated 1, unchanged 1\n");
         assert_eq!(route.import(second, &[]).ok(), "created 0, updated 0, unchanged 3\n");
 
@@ -268,7 +268,7 @@ async fn no_row_is_lost_whatever_ends_the_lines() {
             // The last digit of the skus and the last of the names tell the files apart.
             let file = file_with_line_ends(40, ends).replace(",a", &format!("-{batch},a{batch}"));
             let dry = route.import(&file, &["--dry-run"]).ok();
-            assert_eq!(dry, "would create 40, update 0, leave 0 unchanged; 0 bad rows\n", "{ends:?}");
+            assert_eq!(dry, "would create 40, update 0, leave 0 unchanged; bad rows: 0\n", "{ends:?}");
             assert_eq!(route.import(&file, &[]).ok(), "created 40, updated 0, unchanged 0\n", "{ends:?}");
             let (_, page) = route.server.api.get(&format!("/api/v1/components?name=a{batch}&limit=1")).await;
             assert_eq!(page["total"], 40, "{ends:?}");

@@ -46,7 +46,7 @@ fn the_lines_to_paste_work() {
         "\"custom_fields\":{\"pins\":14}",
         "event: component.deleted",
         "inventory_components_created_total 3",
-        "would create 1, update 0, leave 0 unchanged; 0 bad rows",
+        "would create 1, update 0, leave 0 unchanged; bad rows: 0",
     ] {
         assert!(printed.contains(expected), "{expected}\n{printed}");
     }
